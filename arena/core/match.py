@@ -1,0 +1,110 @@
+"""The one match loop: training, evaluation, the live view and human play all read its stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from arena.core.errors import InfrastructureError
+from arena.core.events import (
+    Event,
+    Forfeit,
+    IllegalReply,
+    MatchEnded,
+    MatchStarted,
+    Partial,
+    TurnStarted,
+    TurnTaken,
+    Void,
+)
+from arena.core.game import Illegal, State
+from arena.core.player import Player, Reply, View
+from arena.core.registry import GameSpec
+
+
+async def play(
+    game: GameSpec,
+    players: tuple[Player, Player],
+    key: int,
+    retries: int = 1,
+    start: State | None = None,
+    watched: bool = False,
+) -> AsyncIterator[Event]:
+    """Play one match and yield what happens.
+
+    `retries` is how many further attempts a seat has after an illegal reply of the same turn; then it
+    forfeits and gets the game's lowest utility, the other seat the highest. `start` replaces the first
+    position. With `watched`, Partial events carry the growing replies. Ends with MatchEnded or Void.
+    """
+    state = start if start is not None else game.new(key)
+    rules = (state.rules(0), state.rules(1))
+    yield MatchStarted(game.name, game.variant, (players[0].name, players[1].name), key, state.board())
+    turn = 0
+    while (seat := state.to_act) is not None:
+        observation = state.observe(seat)
+        yield TurnStarted(turn, seat, observation)
+        reason = ""
+        for attempt in range(retries + 1):
+            player = players[seat]
+            view = View(
+                game=game.game.INFO.id,
+                variant=game.variant,
+                seat=seat,
+                rules=rules[seat],
+                observation=observation,
+                legal=state.legal(),
+                sample=state.sample,
+                key=key,
+                turn=turn,
+                attempt=attempt,
+                illegal=reason,
+                state=state if player.sees_state else None,
+            )
+            try:
+                if watched:
+                    async for item in _watched(player, view):
+                        if isinstance(item, Reply):
+                            reply = item
+                        else:
+                            yield item
+                else:
+                    reply = await player.act(view)
+            except InfrastructureError as error:
+                yield Void(turn, seat, str(error))
+                return
+            action = state.parse(reply.answer)
+            if not isinstance(action, Illegal):
+                break
+            reason = action.reason
+            yield IllegalReply(turn, seat, observation, reply, reason, attempt)
+        else:
+            low, high = state.utility
+            yield Forfeit(turn, seat, reason)
+            yield MatchEnded((low, high) if seat == 0 else (high, low), forfeit=seat, turns=turn)
+            return
+        assert not isinstance(action, Illegal)
+        state = state.apply(action)
+        yield TurnTaken(turn, seat, observation, reply, action, attempt, state.board())
+        turn += 1
+    returns = state.returns()
+    assert returns is not None
+    yield MatchEnded(returns, forfeit=None, turns=turn)
+
+
+async def _watched(player: Player, view: View) -> AsyncIterator[Partial | Reply]:
+    """The reply's growing text, then the reply."""
+    texts: asyncio.Queue[str] = asyncio.Queue()
+    acting = asyncio.ensure_future(player.act(replace(view, partial=texts.put_nowait)))
+    try:
+        while not acting.done():
+            getting = asyncio.ensure_future(texts.get())
+            await asyncio.wait({acting, getting}, return_when=asyncio.FIRST_COMPLETED)
+            if getting.done():
+                yield Partial(view.turn, view.seat, getting.result())
+            else:
+                getting.cancel()
+        yield acting.result()
+    finally:
+        acting.cancel()
+

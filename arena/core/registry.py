@@ -1,0 +1,137 @@
+"""Find games, players and other one-file parts by file name, and import them on use.
+
+There are no lists to keep: `arena/games/NAME.py` is the game NAME. Spec strings add options after "?":
+`kuhn_poker?hands=1&payoff=chips`, `ckpt:tiny?temperature=0.5`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import cast
+from urllib.parse import parse_qsl
+
+from arena.core.errors import UnknownName, UsageError
+from arena.core.game import Game, State, Variant
+from arena.core.player import Player, PlayerInfo
+
+Value = str | int | float | bool
+
+
+def discover(package: str) -> list[str]:
+    """Names of the modules in a package that are parts: all but those that start with an underscore."""
+    paths = importlib.import_module(package).__path__
+    return sorted(module.name for module in pkgutil.iter_modules(paths) if not module.name.startswith("_"))
+
+
+def load_part(package: str, kind: str, name: str) -> ModuleType:
+    """Import part `name` of `package`; raises UnknownName with the nearest names."""
+    known = discover(package)
+    if name not in known:
+        raise UnknownName(kind, name, known)
+    return importlib.import_module(f"{package}.{name}")
+
+
+def parse_value(text: str) -> Value:
+    """"7" is an int, "0.5" a float, "true" a bool, anything else the text itself."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def split_spec(spec: str) -> tuple[str, dict[str, Value]]:
+    """Split "head?a=1&b=x" into the head and its options."""
+    head, _, query = spec.partition("?")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError:
+        raise UsageError(f"Cannot read the options of '{spec}'.", "Write them as NAME?key=value&key=value.") from None
+    return head, {key: parse_value(value) for key, value in pairs}
+
+
+def load_game(name: str) -> Game:
+    """The game with this id. Raises UnknownName."""
+    return cast(Game, load_part("arena.games", "game", name))
+
+
+@dataclass(frozen=True)
+class GameSpec:
+    """A game with its variant, as the user wrote it: `name` is shown and stored, never rewritten."""
+
+    name: str
+    game: Game
+    variant: Variant
+
+    @classmethod
+    def parse(cls, spec: str) -> GameSpec:
+        """Read "kuhn_poker?hands=1". Raises UsageError for an unknown game, option or value."""
+        head, variant = split_spec(spec)
+        game = load_game(head)
+        check_variant(game, variant)
+        return cls(spec, game, variant)
+
+    def new(self, key: int) -> State:
+        return self.game.new(key, **self.variant)
+
+
+def check_variant(game: Game, variant: Mapping[str, Value]) -> None:
+    """Raise UsageError unless every option and value is one that the game has."""
+    for option, value in variant.items():
+        if option not in game.INFO.variants:
+            raise UnknownName(f"option of {game.INFO.id}", option, game.INFO.variants)
+        allowed = game.INFO.variants[option]
+        if value not in allowed:
+            raise UsageError(
+                f"{game.INFO.id}: {option} cannot be {value!r}.", f"Allowed: {', '.join(map(str, allowed))}."
+            )
+
+
+@dataclass(frozen=True)
+class PlayerSpec:
+    """A player as the user wrote it: `backend:target@…?options`."""
+
+    name: str
+    backend: str
+    target: str
+    options: Mapping[str, Value]
+
+    @classmethod
+    def parse(cls, spec: str) -> PlayerSpec:
+        """Read a spec string. Raises UsageError for an unknown backend or option."""
+        head, options = split_spec(spec)
+        backend, _, target = head.partition(":")
+        info = player_info(_file_of(backend))
+        for option in options:
+            if option not in info.options:
+                raise UnknownName(f"option of {backend}", option, info.options)
+        return cls(spec, backend, target, options)
+
+
+_ALIASES = {"ckpt": "checkpoint"}
+
+
+def _file_of(backend: str) -> str:
+    return _ALIASES.get(backend, backend)
+
+
+def player_info(name: str) -> PlayerInfo:
+    """Facts of the backend in `arena/players/NAME.py`. Raises UnknownName."""
+    if name not in discover("arena.players"):
+        known = [next((a for a, f in _ALIASES.items() if f == n), n) for n in discover("arena.players")]
+        raise UnknownName("player", name, known)
+    return cast(PlayerInfo, load_part("arena.players", "player", name).INFO)
+
+
+def load_player(spec: str) -> Player:
+    """Build the player that a spec string names. Raises UsageError, or ArenaError where it cannot be loaded."""
+    parsed = PlayerSpec.parse(spec)
+    module = load_part("arena.players", "player", _file_of(parsed.backend))
+    return cast(Player, module.load(parsed))

@@ -1,0 +1,24 @@
+"""The one function through which text of models, players, files and servers reaches a terminal."""
+
+from __future__ import annotations
+
+_TABLE: dict[int, str] = {code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)}
+_TABLE[0x7F] = "\u2421"
+_TABLE |= {code: "\ufffd" for code in range(0x80, 0xA0)}
+_INVISIBLE = (0x061C, 0x00AD, 0xFEFF, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070))
+_TABLE |= {code: "\ufffd" for code in _INVISIBLE}
+_TABLE |= {code: "\ufffd" for code in range(0xD800, 0xE000)}
+
+
+def plain(text: str, limit: int = 100_000) -> str:
+    """Make control, bidi and zero-width characters visible; cut to `limit` characters, saying how many were cut."""
+    cut = len(text) - limit
+    if cut > 0:
+        text = text[:limit]
+    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_TABLE)
+    return f"{text}… ({cut} more characters)" if cut > 0 else text
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """`plain`, with every run of white space folded to one space: for names, quotes and error lines."""
+    return plain(" ".join(text.split()), limit)
