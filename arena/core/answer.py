@@ -99,7 +99,5 @@ def _named(answer: str, names: dict[str, Action]) -> set[Action]:
         return known | unknown if known and unknown else known
     text = " ".join(answer.lower().split())
     return {
-        action
-        for name, action in names.items()
-        if re.search(rf"(?<![\w.\-+]){re.escape(name)}(?![\w]|\.\d)", text)
+        action for name, action in names.items() if re.search(rf"(?<![\w.\-+]){re.escape(name)}(?![\w]|\.\d)", text)
     }

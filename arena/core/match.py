@@ -107,4 +107,3 @@ async def _watched(player: Player, view: View) -> AsyncIterator[Partial | Reply]
         yield acting.result()
     finally:
         acting.cancel()
-

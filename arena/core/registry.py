@@ -36,7 +36,7 @@ def load_part(package: str, kind: str, name: str) -> ModuleType:
 
 
 def parse_value(text: str) -> Value:
-    """"7" is an int, "0.5" a float, "true" a bool, anything else the text itself."""
+    """Read `7` as an int, `0.5` as a float, `true` as a bool, anything else as the text itself."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for kind in (int, float):
