@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from arena.core.errors import UnknownName, UsageError
+
 Action = str
 """An action is its canonical answer text: "[4]", "[bet]", "[Offer: 2 Wood -> 1 Gold]", a message."""
 
@@ -88,3 +90,13 @@ class Game(Protocol):
 
     def new(self, key: int, **variant: str | int | float | bool) -> State:
         """The first position of the match with this key. Raises UsageError for an unknown option or value."""
+
+
+def check_options(info: GameInfo, variant: Variant) -> None:
+    """Raise UsageError unless the game has every option and allows its value, type included (1 is not True)."""
+    for option, value in variant.items():
+        if option not in info.variants:
+            raise UnknownName(f"option of {info.id}", option, info.variants)
+        allowed = info.variants[option]
+        if not any(value == other and type(value) is type(other) for other in allowed):
+            raise UsageError(f"{info.id}: {option} cannot be {value!r}.", f"Allowed: {', '.join(map(str, allowed))}.")

@@ -23,6 +23,41 @@ from arena.core.player import Player, Reply, View
 from arena.core.registry import GameSpec
 
 
+def make_view(
+    game: GameSpec,
+    state: State,
+    player: Player,
+    key: int,
+    turn: int = 0,
+    attempt: int = 0,
+    illegal: str = "",
+    rules: str | None = None,
+    observation: str | None = None,
+) -> View:
+    """What the player gets to know where its seat is to act; `rules` and `observation` where they are known already.
+
+    Measures of a player outside a match ask through this too, so that they show what a match shows.
+    Raises ValueError at the end of a match.
+    """
+    seat = state.to_act
+    if seat is None:
+        raise ValueError("nobody is to act")
+    return View(
+        game=game.game.INFO.id,
+        variant=game.variant,
+        seat=seat,
+        rules=state.rules(seat) if rules is None else rules,
+        observation=state.observe(seat) if observation is None else observation,
+        legal=state.legal(),
+        sample=state.sample,
+        key=key,
+        turn=turn,
+        attempt=attempt,
+        illegal=illegal,
+        state=state if player.sees_state else None,
+    )
+
+
 async def play(
     game: GameSpec,
     players: tuple[Player, Player],
@@ -47,20 +82,7 @@ async def play(
         reason = ""
         for attempt in range(retries + 1):
             player = players[seat]
-            view = View(
-                game=game.game.INFO.id,
-                variant=game.variant,
-                seat=seat,
-                rules=rules[seat],
-                observation=observation,
-                legal=state.legal(),
-                sample=state.sample,
-                key=key,
-                turn=turn,
-                attempt=attempt,
-                illegal=reason,
-                state=state if player.sees_state else None,
-            )
+            view = make_view(game, state, player, key, turn, attempt, reason, rules[seat], observation)
             try:
                 if watched:
                     async for item in _watched(player, view):

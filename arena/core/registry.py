@@ -15,7 +15,7 @@ from typing import cast
 from urllib.parse import parse_qsl
 
 from arena.core.errors import UnknownName, UsageError
-from arena.core.game import Game, State, Variant
+from arena.core.game import Game, State, Variant, check_options
 from arena.core.player import Player, PlayerInfo
 
 Value = str | int | float | bool
@@ -84,14 +84,7 @@ class GameSpec:
 
 def check_variant(game: Game, variant: Mapping[str, Value]) -> None:
     """Raise UsageError unless every option and value is one that the game has."""
-    for option, value in variant.items():
-        if option not in game.INFO.variants:
-            raise UnknownName(f"option of {game.INFO.id}", option, game.INFO.variants)
-        allowed = game.INFO.variants[option]
-        if value not in allowed:
-            raise UsageError(
-                f"{game.INFO.id}: {option} cannot be {value!r}.", f"Allowed: {', '.join(map(str, allowed))}."
-            )
+    check_options(game.INFO, variant)
 
 
 @dataclass(frozen=True)

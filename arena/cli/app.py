@@ -1,0 +1,63 @@
+"""The command line: one module per group, errors caught once.
+
+Modules here import nothing heavy, and their functions import what they need, so that `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import cast
+
+import typer
+
+from arena.cli import doctor, evaluate, export, listings, train
+from arena.core.errors import ArenaError
+from arena.core.sanitise import one_line
+
+_CliError = cast("type[Exception]", typer.BadParameter.__mro__[2])
+"""Typer's base of all errors of usage; it has no public name."""
+
+app = typer.Typer(
+    name="spiral-arena",
+    help="Self-play reinforcement learning of language models on zero-sum games: train, watch, compare.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (train, evaluate, listings, export, doctor):
+    group.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _root(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        listings.runs(as_json=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        code = app(args=argv, prog_name="spiral-arena", standalone_mode=False)
+        sys.stdout.flush()
+    except ArenaError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 1)
+    except _CliError as error:
+        return _fail(_usage_message(error), 2)
+    return code if isinstance(code, int) else 0
+
+
+def _usage_message(error: BaseException) -> str:
+    format_message = getattr(error, "format_message", None)
+    return str(format_message() if format_message else error)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {one_line(message, 2000)}", file=sys.stderr)
+    return code

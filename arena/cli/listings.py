@@ -1,0 +1,132 @@
+"""`runs`, `games`, `players`, `checkpoints`: what there is, as a table or as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from arena.cli.common import print_json, print_rows
+from arena.core.errors import ArenaError
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (runs, games, players, checkpoints):
+        app.command()(command)
+
+
+def runs(as_json: AsJson = False) -> None:
+    """List the runs in ./runs (or in $SPIRAL_ARENA_RUNS), newest last."""
+    from arena.runs.paths import run_dirs, runs_root
+
+    rows = [describe_run(path) for path in run_dirs()]
+    if as_json:
+        print_json(rows)
+        return
+    empty = f"No runs in {runs_root()} yet. Start one: spiral-arena quickstart"
+    print_rows(rows, ("id", "kind", "status", "progress", "started", "error"), empty)
+
+
+def describe_run(path: Path) -> dict[str, Any]:
+    """What one run is and how far it got; one that cannot be read is listed with the reason."""
+    import datetime
+
+    from arena.runs.record import read_record, run_status
+
+    row: dict[str, Any] = {"id": path.name, "kind": None, "name": None, "status": "unreadable", "path": str(path)}
+    row |= {"started": None, "progress": None, "parent": None, "error": None}
+    try:
+        record = read_record(path)
+        started = datetime.datetime.fromtimestamp(record.started_at, datetime.UTC)
+        row |= {"kind": record.kind, "name": record.name, "parent": record.parent}
+        row["started"] = started.isoformat(timespec="seconds").replace("+00:00", "Z")
+        row["progress"] = _progress(path, record.kind)
+        row["status"] = run_status(path, record).value
+    except ArenaError as error:
+        row["error"] = str(error)
+    return row
+
+
+def _progress(path: Path, kind: str) -> str | None:
+    from arena.runs.store import DB_NAME, RunReader
+
+    if not (path / DB_NAME).exists():
+        return None
+    with RunReader(path) as reader:
+        return f"step {reader.last_step()}" if kind == "train" else f"{reader.count('match')} matches"
+
+
+def games(as_json: AsJson = False) -> None:
+    """List the games, and whether self-play trains on them."""
+    from arena.config.checks import solved_games
+    from arena.core.registry import discover, load_game
+
+    solved = solved_games()
+    rows = []
+    for name in discover("arena.games"):
+        info = load_game(name).INFO
+        row = asdict(info) | {"variants": {key: list(values) for key, values in info.variants.items()}}
+        rows.append(row | {"solved": info.id in solved})
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        row["use"] = "training" if row["trained"] else "OOD"
+        row["variants"] = [f"{key}={'|'.join(map(str, values))}" for key, values in row["variants"].items()]
+    print_rows(rows, ("id", "title", "use", "roles", "chance", "hidden", "solved", "variants"), "No games.")
+
+
+def players(as_json: AsJson = False) -> None:
+    """List the kinds of players and how their specs are written."""
+    from arena.core.registry import discover, player_info
+
+    rows = [asdict(player_info(name)) for name in discover("arena.players")]
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows, ("syntax", "title", "options"), "No players.")
+
+
+def checkpoints(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", show_default=False)] = None, as_json: AsJson = False
+) -> None:
+    """List the checkpoints of a run, or of all runs and the bundled models."""
+    from arena.runs.paths import find_run, run_dirs
+
+    directories = [find_run(run)] if run is not None else run_dirs()
+    rows = [row for path in directories for row in _checkpoints_of(path)]
+    if run is None:
+        rows = _bundled_models() + rows
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows, ("spec", "run", "step", "path"), "No checkpoints yet.")
+
+
+def _checkpoints_of(run_dir: Path) -> list[dict[str, Any]]:
+    from arena.runs.paths import checkpoints_dir, runs_root
+
+    run_id = run_dir.absolute().name
+    named = run_id if run_dir.parent == runs_root() else str(run_dir)
+    folder = checkpoints_dir(run_dir)
+    try:
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    except OSError as error:
+        raise ArenaError(f"Cannot read {folder}: {error.strerror}.") from error
+    steps = sorted(int(name[5:]) for name in names if name.startswith("step_") and name[5:].isdecimal())
+    return [
+        {"spec": f"ckpt:{named}@{step}", "run": run_id, "step": step, "path": str(folder / f"step_{step}")}
+        for step in steps
+    ]
+
+
+def _bundled_models() -> list[dict[str, Any]]:
+    import arena
+
+    folder = Path(next(iter(arena.__path__))).parent / "assets" / "models"
+    models = sorted(path for path in folder.glob("*") if (path / "config.json").is_file())
+    return [{"spec": f"ckpt:{path.name}", "run": None, "step": None, "path": str(path)} for path in models]

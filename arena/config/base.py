@@ -1,0 +1,153 @@
+"""What every job's configuration shares: strict models, TOML in, errors that name the nearest valid key.
+
+A configuration is read once at the edge (`load`), written resolved as `config.json`, and read back from
+there by the job (`read_json`).
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import arena
+from arena.core.errors import ArenaError, UnknownName, UsageError
+
+PRESETS = Path(next(iter(arena.__path__))).parent / "assets" / "configs"
+
+
+class Config(BaseModel):
+    """Base of all configurations: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+C = TypeVar("C", bound=Config)
+
+
+def validate(model: type[C], data: Mapping[str, Any], source: str = "configuration") -> C:
+    """Build the model. Raises UsageError with one line: the key, what is wrong, and the nearest valid names."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _in_words(model, error, source) from None
+
+
+def _in_words(model: type[BaseModel], error: ValidationError, source: str) -> UsageError:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return UnknownName(f"key in {source}", key, known_keys(model))
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
+    where = f"{source}: {key}" if key else source
+    return UsageError(f"{where}: {message}.")
+
+
+def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Every key of a model, those of nested models as `outer.inner`."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        keys.append(prefix + name)
+        kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                keys.extend(known_keys(kind, f"{prefix}{name}."))
+    return keys
+
+
+def preset_names() -> list[str]:
+    """Names of the presets: `assets/configs/NAME.toml`."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
+def find_toml(config: str) -> Path:
+    """The file that the user means by a path or a preset's name. Raises UnknownName."""
+    path = Path(config)
+    if path.is_file():
+        return path
+    if config in preset_names():
+        return PRESETS / f"{config}.toml"
+    if path.suffix == ".toml":
+        raise UsageError(f"There is no file {config}.", f"Presets: {', '.join(preset_names()) or 'none'}.")
+    raise UnknownName("preset", config, preset_names())
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file. Raises UsageError with the line where it is malformed."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no valid TOML: {error}.") from error
+
+
+def apply_settings(data: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """A copy of `data` with each `a.b=value` put in; values are TOML, bare words are text."""
+    result: dict[str, Any] = json.loads(json.dumps(data, default=str))
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"Cannot read --set {setting}.", "Write it as --set key=value or --set part.key=value.")
+        *path, last = key.strip().split(".")
+        table = result
+        for part in path:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise UsageError(f"Cannot set {key}: {part} is a value, not a table.")
+        table[last] = _toml_value(text.strip())
+    return result
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def read_json(model: type[C], path: Path) -> C:
+    """Read a resolved configuration back. Raises ArenaError where it is missing or damaged."""
+    try:
+        return model.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArenaError(f"Cannot read {path}: {error.strerror}.") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise ArenaError(f"{path} is damaged or of another version.") from error
+
+
+def to_toml(config: Config) -> str:
+    """The configuration as TOML; keys without a value are left out, as TOML has no null."""
+    return _table(config.model_dump(mode="json", exclude_none=True), "")
+
+
+def _table(values: Mapping[str, Any], prefix: str) -> str:
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    lines = [f"{_key(key)} = {_literal(value)}\n" for key, value in plain.items()]
+    for key, value in values.items():
+        if isinstance(value, dict):
+            name = f"{prefix}.{_key(key)}" if prefix else _key(key)
+            lines.append(f"\n[{name}]\n{_table(value, name)}")
+    return "".join(lines)
+
+
+def _key(key: str) -> str:
+    bare = key and all(char.isascii() and (char.isalnum() or char in "-_") for char in key)
+    return key if bare else _literal(key)
+
+
+def _literal(value: Any) -> str:
+    match value:
+        case list():
+            return f"[{', '.join(_literal(item) for item in value)}]"
+        case dict():
+            return "{" + ", ".join(f"{_key(key)} = {_literal(item)}" for key, item in value.items()) + "}"
+        case float() if value != value or value in (float("inf"), float("-inf")):
+            return repr(value)
+        case _:
+            # JSON's strings, numbers and booleans are TOML's as well, but for DEL.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

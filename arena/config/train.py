@@ -1,0 +1,153 @@
+"""Configuration of a self-play training run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from arena.config.base import Config, find_toml, read_toml
+from arena.core.registry import GameSpec
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class GameQuota(Config):
+    """One game of the mix, and how its matches begin."""
+
+    game: str
+    """Game with its variant, such as `kuhn_poker?hands=1&payoff=chips`."""
+    turns: Annotated[int, Field(ge=1)]
+    """Turns of whole matches to collect a step."""
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    """Factor on this game's advantages: 1 is plain; less slows a game that would cycle."""
+    magnet: Annotated[float, Field(ge=0)] = 0.0
+    """Coefficient of the KL to the magnet on this game's replies; 0 is off."""
+    random_start: Share = 0.0
+    """Share of matches that begin at a random position instead of the first."""
+    opening_plies: Annotated[int, Field(ge=0)] = 0
+    """In the other matches, each of the first so many turns is random …"""
+    opening_random: Share = 0.5
+    """… with this probability; random turns are not trained."""
+
+    @field_validator("game")
+    @classmethod
+    def _exists(cls, value: str) -> str:
+        GameSpec.parse(value)
+        return value
+
+
+class RaeConfig(Config):
+    """Role-conditioned advantage estimation: a moving-average baseline per game and role."""
+
+    type: Literal["rae"] = "rae"
+    decay: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    baseline_update: Literal["after", "before"] = "after"
+    """Whether a match updates the baseline after its advantage is taken, or before as the paper prints it."""
+
+
+class NoBaselineConfig(Config):
+    """The ablation: the advantage is the return itself."""
+
+    type: Literal["none"] = "none"
+
+
+class SelfPlayConfig(Config):
+    """One policy plays both seats, and both are trained."""
+
+    type: Literal["self_play"] = "self_play"
+
+
+class OptimiserConfig(Config):
+    """Adam on the clipped policy-gradient loss."""
+
+    lr: Positive = 4e-4
+    final_lr: Share = 0.05
+    """Rate at the last step, as a share of the first."""
+    decay_power: Positive = 1.0
+    """1 is a linear decay; more falls sooner."""
+    warmup: Annotated[int, Field(ge=0)] = 0
+    """Steps over which the rate rises from 0."""
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Momentum; high values make self-play cycle."""
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    clip_norm: Positive = 1.0
+    clip: Positive = 0.2
+    """PPO's clip of the probability ratio."""
+    epochs: Annotated[int, Field(ge=1)] = 1
+    minibatch: Annotated[int, Field(ge=1)] = 256
+    """Turns an Adam step, over all ranks."""
+
+
+class SamplingConfig(Config):
+    """How rollouts draw; truncation is off, so that the log-probs of rollout and loss agree exactly."""
+
+    temperature: Positive = 1.0
+    max_tokens: Annotated[int, Field(ge=1)] = 48
+
+
+class EvaluationConfig(Config):
+    """Matches and ground truth of the offered weights, every so many steps."""
+
+    every: Annotated[int, Field(ge=0)] = 10
+    """Steps between evaluations; 0 is only at the end."""
+    pairs: Annotated[int, Field(ge=1)] = 32
+    """Pairs against each opponent in each game."""
+    opponents: list[str] = ["random", "optimal", "start"]
+    """Player specs; `start` is the model the run began with. `optimal` meets only games with an exact solution."""
+    ground_truth: bool = True
+    """Whether to measure optimal moves and exploitability where the game is solved."""
+    positions: Share = 0.25
+    """Share of the positions that ground truth samples inside training."""
+
+
+class TrainConfig(Config):
+    """A self-play training run."""
+
+    kind: Literal["train"] = "train"
+    name: str = "train"
+    """Short name of the run."""
+    seed: int = 0
+    steps: Annotated[int, Field(ge=1)] = 100
+    """Iterations of collect, advantages, update, publish."""
+    ranks: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes, one a core; a resume needs the same number."""
+    model: str = "ckpt:tiny"
+    """Where the weights come from: a `ckpt:` spec."""
+    games: Annotated[list[GameQuota], Field(min_length=1)]
+    opponent: SelfPlayConfig = SelfPlayConfig()
+    advantage: Annotated[RaeConfig | NoBaselineConfig, Field(discriminator="type")] = RaeConfig()
+    shaping: Literal["zero_sum", "spiral"] = "zero_sum"
+    """What an illegal reply earns: the lowest and highest utility, or −1.5 and +0.5 times the highest."""
+    magnet_decay: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    """Decay of the moving average of the weights that the magnet is, a step."""
+    optimiser: OptimiserConfig = OptimiserConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    checkpoint_every: Annotated[int, Field(ge=1)] = 10
+    keep_checkpoints: Annotated[int, Field(ge=2)] = 100
+    """Older checkpoints are removed beyond so many."""
+    max_bad_steps: Annotated[int, Field(ge=1)] = 5
+    """Consecutive updates with a loss or gradient that is not finite before the run stops."""
+    featured: Annotated[int, Field(ge=0, le=8)] = 4
+    """Self-play matches a step that are stored whole, for the live view."""
+
+    @model_validator(mode="after")
+    def _distinct_games(self) -> TrainConfig:
+        names = [quota.game for quota in self.games]
+        if len(set(names)) < len(names):
+            raise ValueError("a game is given more than once")
+        return self
+
+    @property
+    def has_magnet(self) -> bool:
+        """Whether the run keeps a magnet, which is then what it offers."""
+        return any(quota.magnet > 0 for quota in self.games)
+
+
+def resolve(config: str, settings: list[str]) -> dict[str, Any]:
+    """The raw data of a TOML path or preset name with `a.b=value` settings put in; validate it as TrainConfig."""
+    from arena.config.base import apply_settings
+
+    return apply_settings(read_toml(find_toml(config)), settings)

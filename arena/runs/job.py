@@ -1,0 +1,100 @@
+"""What every job does around its work: lock, store, identity, events, and a polite end when asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from arena.core.errors import ArenaError
+from arena.core.sanitise import one_line
+from arena.runs.lock import run_lock
+from arena.runs.paths import clear_stop, stop_asked
+from arena.runs.record import read_record
+from arena.runs.store import RunStore
+
+_POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHOW_CURSOR = b"\x1b[?25h"
+_STOP_POLL_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Job:
+    """A running job: its directory, its store, and whether somebody wants it to end."""
+
+    run_dir: Path
+    store: RunStore
+    stopped: bool = False
+    """Set by the work when it ended before its end because it was asked to."""
+    _asked: bool = False
+    _polled: float = field(default=0.0, repr=False)
+
+    def should_stop(self) -> bool:
+        """True once a signal came or the file `stop` is there (looked for twice a second). Cheap to call."""
+        now = time.monotonic()
+        if not self._asked and now - self._polled >= _STOP_POLL_SECONDS:
+            self._polled = now
+            self._asked = stop_asked(self.run_dir)
+        return self._asked
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """The first signal asks for a polite end, the second ends at once; what was committed is safe."""
+        if self._asked:
+            if sys.stderr.isatty():
+                os.write(2, _SHOW_CURSOR)
+            os._exit(1)
+        self._asked = True
+        with suppress(OSError):
+            os.write(2, b"\nfinishing what is in flight; once more ends at once\n")
+
+
+@contextmanager
+def run_job(run_dir: Path) -> Iterator[Job]:
+    """Hold the run as its one writer, note start and end as events, and turn signals into `should_stop`.
+
+    Raises ArenaError where another process holds the run, or its files cannot be written.
+    """
+    with run_lock(run_dir):
+        clear_stop(run_dir)
+        record = read_record(run_dir)
+        current = record.with_process(os.getpid())
+        if current != record:
+            current.write(run_dir)
+        with RunStore(run_dir) as store:
+            store.add_event("started", f"pid {os.getpid()}")
+            job = Job(run_dir, store)
+            with _signals(job), _noted_failure(store):
+                yield job
+            store.add_event("stopped" if job.stopped else "finished", "")
+
+
+@contextmanager
+def _noted_failure(store: RunStore) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        message = str(error) if isinstance(error, ArenaError) else f"{type(error).__name__}: {error}"
+        # Where the store itself is what failed, the first error is the one to report.
+        with suppress(ArenaError):
+            store.add_event("failed", one_line(message, 2000))
+        raise
+
+
+@contextmanager
+def _signals(job: Job) -> Iterator[None]:
+    """Handlers for the polite signals, but for those that the parent had ignored (nohup)."""
+    before = {number: signal.getsignal(number) for number in _POLITE}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, job.on_signal)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,134 @@
+"""Where runs and their files are. A run is a directory; its name is the run's id."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from arena.core.errors import ArenaError, UnknownName, UsageError
+
+ROOT_VARIABLE = "SPIRAL_ARENA_RUNS"
+RECORD = "run.json"
+CONFIG_TOML = "config.toml"
+CONFIG_JSON = "config.json"
+STOP = "stop"
+_START_FILES = {CONFIG_TOML, CONFIG_JSON, f"{CONFIG_TOML}.tmp", f"{CONFIG_JSON}.tmp", f"{RECORD}.tmp"}
+
+
+def runs_root() -> Path:
+    """The directory that holds the runs: `$SPIRAL_ARENA_RUNS`, else `./runs`."""
+    return Path(os.environ.get(ROOT_VARIABLE) or "runs")
+
+
+def run_dirs(root: Path | None = None) -> list[Path]:
+    """Every run below the root, oldest first. Raises ArenaError where the root cannot be read."""
+    root = root or runs_root()
+    try:
+        if not root.exists():
+            return []
+        found = [path for path in root.iterdir() if (path / RECORD).is_file()]
+        return sorted(found, key=lambda path: ((path / RECORD).stat().st_mtime, path.name))
+    except OSError as error:
+        raise ArenaError(f"The runs in {root} cannot be read: {error.strerror}.") from error
+
+
+def find_run(run: str) -> Path:
+    """The directory of a run given as a path or an id. Raises UnknownName with the nearest ids."""
+    path = Path(run)
+    for candidate in (path, runs_root() / run):
+        if (candidate / RECORD).is_file():
+            return candidate
+    if path.is_dir():
+        raise UsageError(f"{path} is no run: it has no {RECORD}.")
+    raise UnknownName("run", run, [directory.name for directory in run_dirs()])
+
+
+def new_run_dir(kind: str, out: Path | None = None) -> Path:
+    """Create the directory of a new run: `out` itself, else one below the root named after kind and time.
+
+    `out` may exist while it is empty, or holds only what a start cut short before `run.json` left behind.
+    """
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            _refuse_used(out)
+            return out
+        root = runs_root()
+        root.mkdir(parents=True, exist_ok=True)
+        return _fresh(root, f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}")
+    except OSError as error:
+        raise ArenaError(f"Cannot create a run in {out or runs_root()}: {error.strerror}.") from error
+
+
+def _fresh(root: Path, stem: str) -> Path:
+    number = 1
+    while True:
+        path = root / (stem if number == 1 else f"{stem}-{number}")
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            number += 1
+
+
+def _refuse_used(out: Path) -> None:
+    names = {path.name for path in out.iterdir()}
+    if RECORD in names:
+        raise UsageError(
+            f"{out} holds a run already.", f"Continue it with --resume {out}, or choose another directory."
+        )
+    if names - _START_FILES:
+        raise UsageError(f"{out} is not empty.", "Choose a new directory; to continue a run use --resume.")
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Replace a file whole: readers see the old text or the new one, also after a kill."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ArenaError(f"Cannot write {path}: {error.strerror}.") from error
+
+
+def checkpoints_dir(run_dir: Path) -> Path:
+    return run_dir / "checkpoints"
+
+
+def new_attempt_dir(run_dir: Path) -> Path:
+    """Create `logs/attempt_N` for the next N."""
+    logs = run_dir / "logs"
+    try:
+        logs.mkdir(exist_ok=True)
+        number = 1 + max((_attempt(path) for path in logs.iterdir()), default=0)
+        path = logs / f"attempt_{number}"
+        path.mkdir()
+    except OSError as error:
+        raise ArenaError(f"Cannot create a log directory in {run_dir}: {error.strerror}.") from error
+    return path
+
+
+def _attempt(path: Path) -> int:
+    number = path.name.removeprefix("attempt_")
+    return int(number) if number.isdecimal() else 0
+
+
+def ask_to_stop(run_dir: Path) -> None:
+    """Ask the job to finish politely."""
+    try:
+        (run_dir / STOP).touch()
+    except OSError as error:
+        raise ArenaError(f"Cannot write {run_dir / STOP}: {error.strerror}.") from error
+
+
+def stop_asked(run_dir: Path) -> bool:
+    return (run_dir / STOP).exists()
+
+
+def clear_stop(run_dir: Path) -> None:
+    """Forget an earlier request to stop; a job does this when it starts."""
+    (run_dir / STOP).unlink(missing_ok=True)

@@ -1,0 +1,133 @@
+"""`run.json`: who a run is. Whether it is alive is derived from the process and the last event, never stored."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from arena.core.errors import ArenaError
+from arena.runs.paths import RECORD, write_atomic
+from arena.runs.store import DB_NAME, RunReader
+
+TERMINAL = ("finished", "stopped", "failed")
+"""Event kinds that end an attempt; "started" begins one."""
+
+
+class Status(StrEnum):
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    """Ended politely before its end; can be resumed."""
+    FAILED = "failed"
+    """Ended by an error that it noted."""
+    DEAD = "dead"
+    """Gone without a word (killed, power cut); can be resumed."""
+
+
+class RunRecord(BaseModel):
+    """The identity of a run and of the process that runs it, or last ran it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: str
+    name: str
+    pid: int
+    pid_start: str
+    """Token that tells this process from a later one with the same pid; empty if unknown."""
+    host: str
+    started_at: float
+    """Unix time of the first start."""
+    argv: list[str]
+    parent: str | None = None
+    """Id of the run that this one came from."""
+
+    @classmethod
+    def for_this_process(
+        cls, run_dir: Path, kind: str, argv: Sequence[str], name: str = "", parent: str | None = None
+    ) -> RunRecord:
+        """Record of a new run that the calling process starts, or becomes by `exec`."""
+        run_id = run_dir.absolute().name
+        return cls(
+            id=run_id,
+            kind=kind,
+            name=name or run_id,
+            pid=os.getpid(),
+            pid_start=process_start(os.getpid()) or "",
+            host=platform.node(),
+            started_at=time.time(),
+            argv=list(argv),
+            parent=parent,
+        )
+
+    def with_process(self, pid: int) -> RunRecord:
+        """The same run, run by another process of this host."""
+        return self.model_copy(update={"pid": pid, "pid_start": process_start(pid) or "", "host": platform.node()})
+
+    def write(self, run_dir: Path) -> None:
+        write_atomic(run_dir / RECORD, self.model_dump_json(indent=2) + "\n")
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs. False for another host's, which cannot be asked."""
+        if self.host != platform.node():
+            return False
+        start = process_start(self.pid)
+        return start is not None and (not self.pid_start or start == self.pid_start)
+
+
+def read_record(run_dir: Path) -> RunRecord:
+    """Read `run.json`. Raises ArenaError where it is missing or damaged."""
+    path = run_dir / RECORD
+    try:
+        return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArenaError(f"Cannot read {path}: {error.strerror}.") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise ArenaError(f"{path} is damaged.", "Restore it from a copy; nothing was overwritten.") from error
+
+
+def run_status(run_dir: Path, record: RunRecord) -> Status:
+    """Status from the process and the newest event that starts or ends an attempt."""
+    kind = None
+    if (run_dir / DB_NAME).exists():
+        with RunReader(run_dir) as reader:
+            event = reader.last_event(("started", *TERMINAL))
+        kind = event.kind if event else None
+    if kind in TERMINAL:
+        return Status(kind)
+    return Status.RUNNING if record.alive else Status.DEAD
+
+
+def process_start(pid: int) -> str | None:
+    """A token for the process's start, or None where there is no such process (or only its zombie)."""
+    if Path("/proc/self/stat").exists():
+        return _start_from_proc(pid)
+    return _start_from_ps(pid)
+
+
+def _start_from_proc(pid: int) -> str | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    # The command may hold spaces and brackets: the fields start after the last bracket.
+    state_and_rest = stat.rpartition(")")[2].split()
+    state, start_ticks = state_and_rest[0], state_and_rest[19]
+    return None if state in "ZX" else f"{boot[:8]}:{start_ticks}"
+
+
+def _start_from_ps(pid: int) -> str | None:
+    result = subprocess.run(
+        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False, env={"LC_ALL": "C"}
+    )
+    state, _, start = result.stdout.strip().partition(" ")
+    return None if result.returncode != 0 or not start or state.startswith("Z") else " ".join(start.split())

@@ -1,0 +1,129 @@
+"""The tables of `run.db`, and what SQLite's errors mean in words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from arena.core.errors import ArenaError
+
+VERSION = 1
+
+TABLES = """
+CREATE TABLE meta (version INTEGER NOT NULL);
+CREATE TABLE match (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER NOT NULL, step INTEGER NOT NULL,
+    game TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, pair INTEGER NOT NULL, leg INTEGER NOT NULL,
+    key INTEGER NOT NULL, return_a REAL NOT NULL, return_b REAL NOT NULL, forfeit TEXT NOT NULL,
+    turns INTEGER NOT NULL, voids INTEGER NOT NULL, seconds REAL NOT NULL, board TEXT NOT NULL, at REAL NOT NULL,
+    UNIQUE (game, a, b, pair, leg)
+);
+CREATE TABLE turn (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    match_id INTEGER NOT NULL REFERENCES match (id),
+    turn INTEGER NOT NULL, attempt INTEGER NOT NULL, seat INTEGER NOT NULL,
+    observation TEXT NOT NULL, thought TEXT NOT NULL, answer TEXT NOT NULL, text TEXT NOT NULL,
+    action TEXT, illegal TEXT NOT NULL, finish_reason TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL, board TEXT NOT NULL,
+    UNIQUE (match_id, turn, attempt)
+);
+CREATE TABLE partial (
+    slot INTEGER PRIMARY KEY, step INTEGER NOT NULL,
+    game TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, pair INTEGER NOT NULL, leg INTEGER NOT NULL,
+    turn INTEGER NOT NULL, seat INTEGER NOT NULL, text TEXT NOT NULL, board TEXT NOT NULL, turns TEXT NOT NULL,
+    at REAL NOT NULL
+);
+CREATE TABLE metric (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    step INTEGER NOT NULL, name TEXT NOT NULL, game TEXT NOT NULL, role TEXT NOT NULL, opponent TEXT NOT NULL,
+    value REAL, low REAL, high REAL, n INTEGER, at REAL NOT NULL
+);
+CREATE INDEX metric_by_name ON metric (name, step);
+CREATE TABLE rating (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    step INTEGER NOT NULL, game TEXT NOT NULL, player TEXT NOT NULL,
+    rating REAL NOT NULL, low REAL NOT NULL, high REAL NOT NULL, detail TEXT NOT NULL,
+    UNIQUE (step, game, player)
+);
+CREATE TABLE ground_truth (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    step INTEGER NOT NULL, player TEXT NOT NULL, game TEXT NOT NULL, measure TEXT NOT NULL,
+    value REAL NOT NULL, low REAL NOT NULL, high REAL NOT NULL, n INTEGER NOT NULL, detail TEXT NOT NULL,
+    UNIQUE (step, player, game, measure)
+);
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    step INTEGER NOT NULL, kind TEXT NOT NULL, message TEXT NOT NULL, detail TEXT NOT NULL, at REAL NOT NULL
+);
+CREATE TABLE health (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    step INTEGER NOT NULL, name TEXT NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL, value REAL, at REAL NOT NULL
+);
+"""
+
+STEPPED = ("match", "partial", "metric", "rating", "ground_truth", "event", "health")
+"""Tables whose rows belong to a training step."""
+
+
+def create_tables(db: sqlite3.Connection) -> None:
+    """Create all tables in one transaction: a kill leaves either all of them or none."""
+    statements = [part for part in TABLES.split(";") if part.strip()]
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        for statement in statements:
+            db.execute(statement)
+        db.execute("INSERT INTO meta (version) VALUES (?)", (VERSION,))
+
+
+def table_names(db: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def check_version(db: sqlite3.Connection, path: Path) -> None:
+    """Raise ArenaError unless the database is one of ours and of this version."""
+    if "meta" not in table_names(db):
+        raise corrupt(path, "it is no run database")
+    row = db.execute("SELECT version FROM meta").fetchone()
+    if row is None or not isinstance(row[0], int):
+        raise corrupt(path, "it names no version")
+    if row[0] > VERSION:
+        raise ArenaError(
+            f"{path} has schema version {row[0]}; this program reads {VERSION}.", "Use a newer spiral-arena for it."
+        )
+    if row[0] < VERSION:
+        raise ArenaError(f"{path} has schema version {row[0]}; this program reads {VERSION}.")
+
+
+def corrupt(path: Path, reason: str) -> ArenaError:
+    return ArenaError(f"{path} is damaged ({reason}).", "Nothing was overwritten; restore it from a copy.")
+
+
+@contextmanager
+def plain_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into one clear line each."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _in_words(path, error) from error
+
+
+def _in_words(path: Path, error: sqlite3.Error) -> ArenaError:
+    text = str(error)
+    folder = path.parent
+    if "full" in text:
+        return ArenaError(f"No space left for {path}.", f"Free some, then resume {folder}; what was stored is kept.")
+    if "readonly" in text or "read-only" in text:
+        return ArenaError(f"{path} cannot be written.", "Check its permissions, then resume.")
+    if "unable to open" in text:
+        return ArenaError(f"{path} cannot be opened.", f"Check that {folder} exists and its permissions.")
+    if "locked" in text:
+        return ArenaError(f"{path} is locked by another program.", "Close it, then try again.")
+    if "disk I/O" in text:
+        return ArenaError(f"Reading or writing {path} failed ({text}).", f"Check the disk, then resume {folder}.")
+    if isinstance(error, sqlite3.DatabaseError) and ("malformed" in text or "not a database" in text):
+        return corrupt(path, text)
+    return ArenaError(f"{path}: {text}.")

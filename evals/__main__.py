@@ -1,0 +1,102 @@
+"""`python -m evals RUN`: do the job that RUN/config.json describes, or go on with it, and print its result.
+
+What is stored is never played again, so running it on a finished run prints that run's table. With `--show`
+nothing is played: the result is built from what is stored so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from rich.console import Console
+
+from arena.config.base import Config, read_json
+from arena.core.errors import ArenaError
+from arena.core.registry import load_part
+from arena.core.sanitise import one_line
+from arena.runs.job import run_job
+from arena.runs.paths import CONFIG_JSON, find_run
+from arena.runs.record import Status, read_record, run_status
+from evals.export import to_csv, to_markdown
+
+FORMATS = ("table", "json", "md", "csv")
+MIN_WIDTH = 160
+"""Columns of a table that goes to no terminal."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job; returns the exit code: 0 done, 1 failed or stopped, 2 wrong usage."""
+    args = _arguments().parse_args(argv)
+    try:
+        return _main(args)
+    except ArenaError as error:
+        print(f"error: {one_line(str(error), 2000)}", file=sys.stderr)
+        return error.exit_code
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m evals", description="Do or continue the job of a run directory.")
+    parser.add_argument("run", help="run directory or id")
+    parser.add_argument("--concurrency", type=int, help="matches in flight at once, instead of the configured number")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="how to print the result")
+    parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
+    parser.add_argument("--show", action="store_true", help="play nothing, print what is stored")
+    return parser
+
+
+def _main(args: argparse.Namespace) -> int:
+    run_dir = find_run(args.run)
+    record = read_record(run_dir)
+    suite = load_part("evals.suites", "kind of job", record.kind.replace("-", "_"))
+    finished = run_status(run_dir, record) is Status.FINISHED
+    if not args.show and not finished:
+        config = read_json(cast("type[Config]", suite.CONFIG), run_dir / CONFIG_JSON)
+        if args.concurrency is not None:
+            config = config.model_copy(update={"concurrency": args.concurrency})
+        if not _play(suite, run_dir, config):
+            resume = f"spiral-arena {record.kind} --resume {run_dir}"
+            print(f"stopped; what was played is stored. Resume: {one_line(resume)}", file=sys.stderr)
+            return 1
+    _print(suite, suite.build_result(run_dir), args.format)
+    return 0
+
+
+def _play(suite: ModuleType, run_dir: Path, config: Config) -> bool:
+    """Do the work; False where it was asked to stop before its end."""
+    with run_job(run_dir) as job:
+        asyncio.run(suite.play(job, config))
+    return not job.stopped
+
+
+def _print(suite: ModuleType, result: dict[str, Any], form: str) -> None:
+    if form == "json":
+        text = json.dumps(result, indent=2)
+    elif form == "md":
+        text = to_markdown(result)
+    elif form == "csv":
+        text = to_csv(result)
+    else:
+        console = Console(markup=False, highlight=False)
+        if not console.is_terminal:
+            console = Console(markup=False, highlight=False, width=MIN_WIDTH)
+        console.print(suite.render(result))
+        return
+    print(text)
+
+
+if __name__ == "__main__":
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,57 @@
+"""Which matches are to be played: pairs, in an order that stays balanced wherever it is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+
+from arena.core.keys import match_key
+from arena.core.registry import GameSpec
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMatch:
+    """One match to play: player a has seat 0 in leg 0 and seat 1 in leg 1."""
+
+    number: int
+    """Place in the schedule, from 0."""
+    game: GameSpec
+    a: str
+    b: str
+    pair: int
+    leg: int
+    key: int
+    """The same in both legs: the same luck by seat."""
+
+    @property
+    def seats(self) -> tuple[str, str]:
+        """The players' names by seat."""
+        return (self.a, self.b) if self.leg == 0 else (self.b, self.a)
+
+    @property
+    def unit(self) -> tuple[str, str, str, int, int]:
+        """The key under which a run stores the match at most once."""
+        return (self.game.name, self.a, self.b, self.pair, self.leg)
+
+
+def schedule_pairs(
+    games: Sequence[GameSpec], pairings: Iterable[tuple[str, str]], pairs: int, seed: int
+) -> list[PlannedMatch]:
+    """Every pairing in every game, `pairs` pairs each; pair 0 of all of them first, then pair 1, …
+
+    A pair's key depends on seed, game and pair alone, so all pairings meet the same luck.
+    """
+    pairings = list(pairings)
+    matches: list[PlannedMatch] = []
+    for pair in range(pairs):
+        for game in games:
+            key = match_key(seed, game.name, pair)
+            for (a, b), leg in product(pairings, (0, 1)):
+                matches.append(PlannedMatch(len(matches), game, a, b, pair, leg, key))
+    return matches
+
+
+def round_robin(games: Sequence[GameSpec], players: Sequence[str], pairs: int, seed: int) -> list[PlannedMatch]:
+    """Every two players meet in every game, in the order given."""
+    return schedule_pairs(games, combinations(players, 2), pairs, seed)

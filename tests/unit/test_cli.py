@@ -1,0 +1,190 @@
+"""The command line from outside: what it loads, what it prints where, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arena.cli.evaluate import spread
+
+HEAVY = {"torch", "transformers", "pandas", "textual", "ray", "vllm"}
+
+
+def arena(*args: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command in `cwd`, where its ./runs is; it must end with `code`."""
+    environment = {key: value for key, value in os.environ.items() if key != "SPIRAL_ARENA_RUNS"}
+    command = [sys.executable, "-m", "arena", *args]
+    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == code, (args, result.returncode, result.stdout, result.stderr)
+    return result
+
+
+@pytest.mark.parametrize("args", [["--help"], ["games"], ["players"], ["runs"], ["checkpoints"], []])
+def test_light_commands_load_nothing_heavy(tmp_path: Path, args: list[str]) -> None:
+    code = f"""
+import json, sys
+from arena.cli.app import main
+code = main({args!r})
+print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+sys.exit(code)
+"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(result.stderr.splitlines()[-1])}
+    assert loaded & HEAVY == set()
+    assert "arena" in loaded
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["tornament"], "tornament"),
+        (["games", "--jsn"], "--jsn"),
+        (["tournament", "--player", "random", "optimal"], "--game"),
+        (["tournament", "--game", "tictactoe"], "--player"),
+        (["tournament", "--player", "random", "--game", "tictactoe"], "at least 2"),
+        (["tournament", "--player", "random", "random", "--game", "tictactoe"], "'random' is given more than once"),
+        (["tournament", "--player", "random", "optimal", "--game", "tictacto"], "Did you mean tictactoe"),
+        (["tournament", "--player", "randm", "optimal", "--game", "tictactoe"], "Did you mean random"),
+        (["tournament", "--player", "random", "optimal", "--game", "kuhn_poker?hand=1"], "Did you mean hands"),
+        (["tournament", "--player", "random", "optimal", "--game", "kuhn_poker?hands=99"], "Allowed: "),
+        (["tournament", "--player", "random", "optimal", "--game", "snake"], "optimal cannot play snake"),
+        (["tournament", "--player", "random", "optimal", "--game", "tictactoe", "--pairs", "0"], "pairs"),
+        (["tournament", "--player", "random", "optimal", "--game", "tictactoe", "--pairs", "many"], "many"),
+        (["tournament", "--resume", "no-such-run"], "Unknown run 'no-such-run'"),
+        (["tournament", "--resume", "no-such-run", "--pairs", "3"], "--resume"),
+        (["match", "tictactoe", "random", "optimal\x1b[2J"], "optimal"),
+        (["export", "no-such-run", "--format", "md"], "Unknown run"),
+        (["train", "no-such-preset"], "Unknown preset"),
+        (["train"], "needs a configuration"),
+    ],
+)
+def test_wrong_usage_is_one_line_on_stderr_exit_2_and_leaves_nothing(
+    tmp_path: Path, args: list[str], message: str
+) -> None:
+    result = arena(*args, cwd=tmp_path, code=2)
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert "\x1b" not in result.stderr
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["runs", "games", "players", "checkpoints"])
+def test_every_listing_has_json(tmp_path: Path, command: str) -> None:
+    rows = json.loads(arena(command, "--json", cwd=tmp_path).stdout)
+    assert isinstance(rows, list)
+    if command in ("games", "players"):
+        assert {row["id"] for row in rows} >= ({"tictactoe"} if command == "games" else {"random", "optimal"})
+
+
+def test_a_tournament_ends_in_the_json_of_the_contract(tmp_path: Path) -> None:
+    game = "kuhn_poker?hands=1&payoff=chips"
+    args = ["tournament", "--player", "random", "--player", "optimal", "--game", "tictactoe", "--game", game]
+    run = arena(*args, "--pairs", "3", "--seed", "5", "--out", "t", "--json", cwd=tmp_path)
+    result = json.loads(run.stdout)
+    assert (result["schema"], result["seed"]) == (1, 5)
+    assert [(row["game"], row["a"], row["b"]) for row in result["results"]] == [
+        ("tictactoe", "random", "optimal"),
+        (game, "random", "optimal"),
+    ]
+    for row in result["results"]:
+        assert row["pairs"] == 3
+        assert row["wins"] + row["draws"] + row["losses"] == 6
+        assert {"score", "low", "high", "forfeits_a", "forfeits_b", "voids", "seat_effect"} <= row.keys()
+    assert {row["player"] for row in result["ratings"]} == {"random", "optimal"}
+    assert {(row["player"], row["game"]) for row in result["ground_truth"]} >= {
+        ("random", "tictactoe"),
+        ("optimal", game),
+    }
+    again = arena("tournament", "--resume", "t", "--json", cwd=tmp_path)
+    assert json.loads(again.stdout) == result
+    assert again.stderr == "", "a finished run plays nothing"
+    assert "optimal" in arena("tournament", "--resume", "t", cwd=tmp_path).stdout
+
+
+def test_an_existing_run_is_refused_with_a_hint_to_resume(tmp_path: Path) -> None:
+    args = ["tournament", "--player", "random", "scripted", "--game", "tictactoe", "--pairs", "1", "--out", "t"]
+    arena(*args, cwd=tmp_path)
+    before = (tmp_path / "t" / "run.json").read_bytes()
+    assert "--resume t" in arena(*args, cwd=tmp_path, code=2).stderr
+    assert (tmp_path / "t" / "run.json").read_bytes() == before
+
+
+def test_runs_are_listed_with_derived_status_and_damaged_ones_with_the_reason(tmp_path: Path) -> None:
+    arena("match", "tictactoe", "random", "optimal", cwd=tmp_path)
+    (run_dir,) = (tmp_path / "runs").iterdir()
+    broken = tmp_path / "runs" / "broken"
+    broken.mkdir()
+    (broken / "run.json").write_text("{")
+    for args in (["runs", "--json"], ["--"]):
+        listed = arena(*args, cwd=tmp_path).stdout
+        assert "finished" in listed
+        assert "damaged" in listed
+    rows = {row["id"]: row for row in json.loads(arena("runs", "--json", cwd=tmp_path).stdout)}
+    assert (rows[run_dir.name]["status"], rows[run_dir.name]["progress"]) == ("finished", "1 matches")
+    assert rows["broken"]["status"] == "unreadable"
+
+
+def test_a_match_prints_its_transcript_or_json(tmp_path: Path) -> None:
+    args = ["match", "tictactoe", "random", "optimal", "--seed", "4"]
+    data = json.loads(arena(*args, "--json", cwd=tmp_path).stdout)
+    assert data["players"] == ["random", "optimal"]
+    assert sum(data["returns"]) == 0
+    text = arena(*args, cwd=tmp_path).stdout
+    for turn in data["turns"]:
+        assert f"{turn['turn'] + 1}. {data['players'][turn['seat']]}: {turn['action']}" in text
+    watched = arena(*args, "--watch", cwd=tmp_path)
+    assert data["turns"][-1]["board"] in watched.stderr
+    assert len(watched.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "json"])
+def test_a_result_is_exported(tmp_path: Path, form: str) -> None:
+    game = "kuhn_poker?hands=1"
+    arena("tournament", "--player", "random", "scripted", "--game", game, "--pairs", "1", "--out", "t", cwd=tmp_path)
+    text = arena("export", "t", "--format", form, cwd=tmp_path).stdout
+    assert game in text
+    if form == "json":
+        assert json.loads(text)["results"][0]["pairs"] == 1
+    else:
+        assert "seat_effect" in text
+
+
+def test_a_detached_tournament_runs_on_its_own_and_logs_to_files(tmp_path: Path) -> None:
+    args = ["tournament", "--player", "random", "scripted", "--game", "tictactoe", "--pairs", "2", "--out", "t"]
+    started = json.loads(arena(*args, "--detach", "--json", cwd=tmp_path).stdout)
+    assert started["id"] == "t"
+    deadline = 60.0
+    while json.loads(arena("runs", "--json", cwd=tmp_path).stdout) != []:
+        raise AssertionError("t is outside ./runs")
+    while _status(tmp_path / "t") != "finished":
+        deadline -= 0.1
+        assert deadline > 0
+        subprocess.run([sys.executable, "-c", "import time; time.sleep(0.1)"], check=True)
+    assert "random" in (tmp_path / "t" / "logs" / "attempt_1" / "stdout.log").read_text()
+
+
+def _status(run_dir: Path) -> str:
+    from arena.runs.record import read_record, run_status
+
+    return run_status(run_dir, read_record(run_dir)).value
+
+
+def test_a_strangers_package_in_the_current_directory_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "evals").mkdir()
+    (tmp_path / "evals" / "__init__.py").write_text("raise SystemExit(7)")
+    (tmp_path / "evals" / "__main__.py").write_text("raise SystemExit(7)")
+    arena("match", "tictactoe", "random", "random", cwd=tmp_path)
+
+
+def test_list_options_take_several_values() -> None:
+    args = ["--player", "a", "b", "--game=x", "y", "--pairs", "3", "--player", "c", "--json"]
+    assert spread(args) == [
+        "--player", "a", "--player", "b", "--game=x", "--game", "y", "--pairs", "3", "--player", "c", "--json",
+    ]  # fmt: skip

@@ -1,0 +1,229 @@
+"""The update: clipped policy gradient on the drawn tokens, with a KL to the magnet.
+
+Loss of one token with probability ratio ρ = π(token)/π_old(token) and advantage A (PPO, arXiv 1707.06347):
+
+    −min(ρ·A, clip(ρ, 1−ε, 1+ε)·A)  +  β·KL(π(·|prefix) ‖ magnet(·|prefix))
+
+summed over a turn's tokens, divided by a constant (the most tokens a turn may have: "Dr. GRPO",
+arXiv 2503.20783, so that long and short replies weigh alike), averaged over turns. The magnet is a moving
+average of the weights, as in magnetic mirror descent (arXiv 2206.05825).
+
+PPO's term is positively homogeneous in A, so equal (prompt, reply) rows are one row that carries the sum of
+its positive and the sum of its negative advantages apart: exactly the same loss and gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from arena.config.train import OptimiserConfig
+from arena.core.keys import derive_key, draw
+from arena.core.player import Sample
+from training.batches import by_length, collate
+from training.distributed import Ranks
+from training.policy import Policy
+
+MICROBATCH = 48
+"""Rows a forward pass: few enough that activations stay in the CPU's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One trained turn: what was drawn, its advantage and its game's magnet coefficient."""
+
+    sample: Sample
+    advantage: float
+    magnet: float
+
+
+@dataclass(slots=True)
+class Row:
+    """All turns of a minibatch with the same prompt and reply."""
+
+    sample: Sample
+    count: int = 0
+    gains: float = 0.0
+    """Sum of the positive advantages."""
+    losses: float = 0.0
+    """Sum of the negative ones."""
+    magnet: float = 0.0
+    """Sum of the magnet coefficients."""
+
+
+@dataclass(slots=True)
+class Metrics:
+    """Sums over the tokens of one step; `means` divides them."""
+
+    tokens: float = 0.0
+    turns: float = 0.0
+    rows: float = 0.0
+    policy_loss: float = 0.0
+    magnet_kl: float = 0.0
+    old_kl: float = 0.0
+    entropy: float = 0.0
+    clipped: float = 0.0
+    gradient_norm: float = 0.0
+    updates: float = 0.0
+    skipped: float = 0.0
+    """Updates left out because the loss or the gradient was not finite."""
+
+    def means(self) -> dict[str, float]:
+        """Per-token means of the sums, per-update means of the norms."""
+        tokens, updates = max(self.tokens, 1.0), max(self.updates, 1.0)
+        return {
+            "policy_loss": self.policy_loss / updates,
+            "magnet_kl": self.magnet_kl / tokens,
+            "old_kl": self.old_kl / tokens,
+            "entropy": self.entropy / tokens,
+            "clip_fraction": self.clipped / tokens,
+            "gradient_norm": self.gradient_norm / updates,
+            "skipped_updates": self.skipped,
+            "trained_turns": self.turns,
+            "distinct_row_share": self.rows / max(self.turns, 1.0),
+        }
+
+
+def distinct_rows(turns: Sequence[Turn]) -> list[Row]:
+    """Merge turns with the same prompt and reply, in order of first appearance."""
+    rows: dict[tuple[tuple[int, ...], tuple[int, ...]], Row] = {}
+    for turn in turns:
+        key = (turn.sample.prompt_ids, turn.sample.token_ids)
+        row = rows.setdefault(key, Row(turn.sample))
+        row.count += 1
+        row.gains += max(turn.advantage, 0.0)
+        row.losses += min(turn.advantage, 0.0)
+        row.magnet += turn.magnet
+    return list(rows.values())
+
+
+class Learner:
+    """Holds the policy, its Adam state and the magnet; `update` is one step of the training loop."""
+
+    def __init__(self, policy: Policy, config: OptimiserConfig, max_tokens: int, temperature: float) -> None:
+        self.policy = policy
+        self.config = config
+        self.max_tokens = max_tokens
+        self.temperature = temperature
+        self.magnet = policy.flat.clone()
+        self._flat = torch.nn.Parameter(policy.flat)
+        self._flat.grad = policy.grad
+        self.adam = torch.optim.Adam(
+            [self._flat], lr=config.lr, betas=(config.beta1, config.beta2), eps=1e-8, fused=True
+        )
+
+    def rate(self, step: int, steps: int) -> float:
+        """Learning rate of step `step` (from 0) of `steps`."""
+        c = self.config
+        falling = math.pow(1 - step / max(steps, 1), c.decay_power)
+        rising = min(1.0, (step + 1) / c.warmup) if c.warmup else 1.0
+        return c.lr * rising * (c.final_lr + (1 - c.final_lr) * falling)
+
+    def update(self, turns: Sequence[Turn], step: int, steps: int, seed: int, ranks: Ranks) -> Metrics:
+        """Train on this rank's turns; all ranks call it together and take the same Adam steps."""
+        for group in self.adam.param_groups:
+            group["lr"] = self.rate(step, steps)
+        metrics = Metrics()
+        total = sum(ranks.gather(len(turns)))
+        minibatches = max(1, round(total / self.config.minibatch))
+        for epoch in range(self.config.epochs):
+            order = list(range(len(turns)))
+            draw(derive_key("minibatches", seed, step, epoch), f"rank{ranks.rank}").shuffle(order)
+            for part in range(minibatches):
+                self._minibatch([turns[index] for index in order[part::minibatches]], ranks, metrics)
+        return _summed(metrics, ranks)
+
+    def follow(self, decay: float) -> None:
+        """Move the magnet towards the weights."""
+        self.magnet.lerp_(self.policy.flat, 1 - decay)
+
+    def _minibatch(self, turns: Sequence[Turn], ranks: Ranks, metrics: Metrics) -> None:
+        self.policy.grad.zero_()
+        rows = distinct_rows(turns)
+        lengths = [len(row.sample.prompt_ids) + len(row.sample.token_ids) for row in rows]
+        loss = 0.0
+        for group in by_length(lengths, MICROBATCH):
+            part = self._loss([rows[index] for index in group], metrics)
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += float(part.detach())
+        counts = torch.tensor([float(len(turns)), loss], dtype=torch.float64)
+        ranks.add(self.policy.grad)
+        ranks.add(counts)
+        if counts[0] == 0:
+            return
+        metrics.turns += len(turns)
+        metrics.rows += len(rows)
+        self.policy.grad.div_(float(counts[0]))
+        norm = float(torch.linalg.vector_norm(self.policy.grad))
+        if not math.isfinite(norm) or not math.isfinite(float(counts[1])):
+            metrics.skipped += 1 / ranks.world
+            return
+        if norm > self.config.clip_norm:
+            self.policy.grad.mul_(self.config.clip_norm / norm)
+        self.adam.step()
+        metrics.updates += 1 / ranks.world
+        metrics.gradient_norm += norm / ranks.world
+        metrics.policy_loss += float(counts[1] / counts[0]) / ranks.world
+
+    def _loss(self, rows: Sequence[Row], metrics: Metrics) -> Tensor:
+        """Sum over rows of the loss of all the turns that they stand for, divided by the most tokens of a turn."""
+        batch = collate([(row.sample.prompt_ids, row.sample.token_ids) for row in rows])
+        scores = self.policy.logits(batch.ids, batch.positions) / self.temperature
+        logp = torch.log_softmax(scores, -1)
+        taken = logp.gather(1, batch.targets[:, None])[:, 0]
+        old = torch.tensor([value for row in rows for value in row.sample.logprobs])
+        weights = torch.tensor([[row.gains, row.losses, row.magnet, float(row.count)] for row in rows])[batch.row]
+        gains, losses, magnet, count = weights.unbind(1)
+        ratio = torch.exp(taken - old)
+        clipped = ratio.clamp(1 - self.config.clip, 1 + self.config.clip)
+        surrogate = torch.minimum(ratio * gains, clipped * gains) + torch.minimum(ratio * losses, clipped * losses)
+        loss = -surrogate.sum()
+        if any(row.magnet for row in rows):
+            with torch.no_grad():
+                reference = self.policy.logits(batch.ids, batch.positions, self.magnet) / self.temperature
+                reference = torch.log_softmax(reference, -1)
+            kl = (logp.exp() * (logp - reference)).sum(-1)
+            loss = loss + (magnet * kl).sum()
+            metrics.magnet_kl += float((kl.detach() * count).sum())
+        with torch.no_grad():
+            self._measure(metrics, logp, taken - old, ratio, count)
+        return loss / self.max_tokens
+
+    def _measure(self, metrics: Metrics, logp: Tensor, shift: Tensor, ratio: Tensor, count: Tensor) -> None:
+        metrics.tokens += float(count.sum())
+        metrics.entropy += float((-(logp.exp() * logp).sum(-1) * count).sum())
+        # The k3 estimator of KL(old ‖ new), never negative (http://joschu.net/blog/kl-approx.html).
+        metrics.old_kl += float(((ratio - 1 - shift) * count).sum())
+        metrics.clipped += float((((ratio - 1).abs() > self.config.clip) * count).sum())
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """The Adam moments as flat vectors, for a checkpoint."""
+        state = self.adam.state.get(self._flat, {})
+        zeros = torch.zeros_like(self.policy.flat)
+        return {
+            "exp_avg": state.get("exp_avg", zeros).clone(),
+            "exp_avg_sq": state.get("exp_avg_sq", zeros).clone(),
+            "step": torch.as_tensor(state.get("step", 0.0), dtype=torch.float32).clone().reshape(1),
+        }
+
+    def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Continue from a checkpoint's Adam moments."""
+        state: dict[str, Any] = {
+            "step": tensors["step"].reshape(()).clone(),
+            "exp_avg": tensors["exp_avg"].clone(),
+            "exp_avg_sq": tensors["exp_avg_sq"].clone(),
+        }
+        self.adam.state[self._flat] = state
+
+
+def _summed(metrics: Metrics, ranks: Ranks) -> Metrics:
+    """The metrics of all ranks together."""
+    names = list(Metrics.__dataclass_fields__)
+    values = torch.tensor([getattr(metrics, name) for name in names], dtype=torch.float64)
+    ranks.add(values)
+    return Metrics(**dict(zip(names, values.tolist(), strict=True)))

@@ -1,0 +1,231 @@
+"""The policy that learns: any local Qwen3 folder as one flat vector of fp32 parameters and a fast forward.
+
+Weights of one kind are fused (q|k|v, gate|up), all parameters are views of one vector and all gradients
+views of another, so that Adam, the gradient norm, the all-reduce over ranks and the magnet are each one
+call. Rotary pairs are stored side by side, which makes the rotation one complex product; `state_dict`
+gives back the names and the order of transformers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from arena.engines.kernels import linear, rms_norm
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The sizes of a Qwen3 model, from its config.json."""
+
+    vocab: int
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    ffn: int
+    eps: float
+    theta: float
+    tied: bool
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Shape:
+        heads, hidden = config["num_attention_heads"], config["hidden_size"]
+        rope = config.get("rope_parameters") or {}
+        return cls(
+            vocab=config["vocab_size"],
+            hidden=hidden,
+            layers=config["num_hidden_layers"],
+            heads=heads,
+            kv_heads=config["num_key_value_heads"],
+            head_dim=config.get("head_dim") or hidden // heads,
+            ffn=config["intermediate_size"],
+            eps=config.get("rms_norm_eps", 1e-6),
+            theta=rope.get("rope_theta") or config.get("rope_theta", 10_000.0),
+            tied=config.get("tie_word_embeddings", False),
+        )
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the fused parameters, in the order of the flat vector."""
+        queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        shapes: dict[str, tuple[int, ...]] = {"embed": (self.vocab, self.hidden)}
+        for layer in range(self.layers):
+            shapes |= {
+                f"{layer}.norm1": (self.hidden,),
+                f"{layer}.qkv": (queries + 2 * keys, self.hidden),
+                f"{layer}.q_norm": (self.head_dim,),
+                f"{layer}.k_norm": (self.head_dim,),
+                f"{layer}.out": (self.hidden, queries),
+                f"{layer}.norm2": (self.hidden,),
+                f"{layer}.gate_up": (2 * self.ffn, self.hidden),
+                f"{layer}.down": (self.hidden, self.ffn),
+            }
+        shapes["norm"] = (self.hidden,)
+        if not self.tied:
+            shapes["head"] = (self.vocab, self.hidden)
+        return shapes
+
+
+class Policy:
+    """A Qwen3 causal language model with its parameters and gradients as flat vectors."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = dict(config)
+        self.shape = Shape.of(config)
+        shapes = self.shape.parameters()
+        sizes = [torch.Size(shape).numel() for shape in shapes.values()]
+        self.flat = torch.zeros(sum(sizes))
+        self.grad = torch.zeros(sum(sizes))
+        self.p: dict[str, nn.Parameter] = {}
+        at = 0
+        for (name, shape), size in zip(shapes.items(), sizes, strict=True):
+            parameter = nn.Parameter(self.flat[at : at + size].view(shape))
+            parameter.grad = self.grad[at : at + size].view(shape)
+            self.p[name] = parameter
+            at += size
+        self._names = _transformers_names(self.shape)
+        self._rotations = torch.empty(0)
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Policy:
+        """Load config.json and model.safetensors of a local model folder."""
+        policy = cls(json.loads((folder / "config.json").read_text()))
+        weights: dict[str, Tensor] = {}
+        for file in sorted(folder.glob("*.safetensors")):
+            weights |= load_file(file)
+        policy.load_state_dict(weights)
+        return policy
+
+    @torch.no_grad()
+    def initialise(self, seed: int) -> None:
+        """Draw fresh weights: normal, scaled by fan-in and, into the residual stream, by depth; norms are one."""
+        generator = torch.Generator().manual_seed(seed)
+        for name, parameter in self.p.items():
+            if parameter.dim() == 1:
+                parameter.fill_(1.0)
+                continue
+            deviation = parameter.shape[1] ** -0.5
+            if name.endswith(("out", "down")):
+                deviation /= (2 * self.shape.layers) ** 0.5
+            parameter.normal_(0.0, 0.04 if name == "embed" else deviation, generator=generator)
+
+    def state_dict(self, flat: Tensor | None = None) -> dict[str, Tensor]:
+        """Copies of the weights under transformers' names; of another flat vector of the same layout if given."""
+        source = self._views(self.flat if flat is None else flat)
+        weights: dict[str, Tensor] = {}
+        for name, parts in self._names.items():
+            whole = _split_halves(name, source[name], self.shape)
+            at = 0
+            for key, rows in parts:
+                weights[key] = whole[at : at + rows].clone()
+                at += rows
+        return weights
+
+    @torch.no_grad()
+    def load_state_dict(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy weights with transformers' names in. Raises KeyError where one is missing."""
+        for name, parts in self._names.items():
+            whole = torch.cat([weights[key].float() for key, _ in parts])
+            self.p[name].copy_(_interleave(name, whole, self.shape).view_as(self.p[name]))
+
+    def _views(self, flat: Tensor) -> dict[str, Tensor]:
+        views, at = {}, 0
+        for name, parameter in self.p.items():
+            views[name] = flat[at : at + parameter.numel()].view(parameter.shape)
+            at += parameter.numel()
+        return views
+
+    def hidden(self, ids: Tensor, flat: Tensor | None = None) -> Tensor:
+        """Last hidden states [B, T, hidden] for ids [B, T], padded on the right (causal: padding is never seen)."""
+        p: Mapping[str, Tensor] = self.p if flat is None else self._views(flat)
+        s = self.shape
+        batch, length = ids.shape
+        rotations = self._rotation(length)
+        queries_keys = s.heads + s.kv_heads
+        x = F.embedding(ids, p["embed"])
+        for layer in range(s.layers):
+            h = rms_norm(x, p[f"{layer}.norm1"], s.eps)
+            qkv = linear(h, p[f"{layer}.qkv"]).view(batch, length, queries_keys + s.kv_heads, s.head_dim)
+            qk, v = qkv[:, :, :queries_keys], qkv[:, :, queries_keys:]
+            weight = torch.cat([p[f"{layer}.q_norm"].expand(s.heads, -1), p[f"{layer}.k_norm"].expand(s.kv_heads, -1)])
+            qk = rms_norm(qk, weight, s.eps).view(batch, length, queries_keys, s.head_dim // 2, 2)
+            qk = torch.view_as_real(torch.view_as_complex(qk) * rotations).flatten(3)
+            q, k, v = (heads.transpose(1, 2) for heads in (qk[:, :, : s.heads], qk[:, :, s.heads :], v))
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+            x = x + linear(mixed.transpose(1, 2).reshape(batch, length, -1), p[f"{layer}.out"])
+            h = rms_norm(x, p[f"{layer}.norm2"], s.eps)
+            gate, up = linear(h, p[f"{layer}.gate_up"]).chunk(2, -1)
+            x = x + linear(F.silu(gate) * up, p[f"{layer}.down"])
+        return x
+
+    def logits(self, ids: Tensor, positions: Tensor, flat: Tensor | None = None) -> Tensor:
+        """Logits [n, vocab] at the flat positions [n] (row · T + column) of ids [B, T]."""
+        p: Mapping[str, Tensor] = self.p if flat is None else self._views(flat)
+        states = self.hidden(ids, flat).flatten(0, 1)[positions]
+        return linear(rms_norm(states, p["norm"], self.shape.eps), p["embed" if self.shape.tied else "head"])
+
+    def _rotation(self, length: int) -> Tensor:
+        """Unit complex numbers [length, 1, head_dim / 2]."""
+        if len(self._rotations) < length:
+            half = torch.arange(0, self.shape.head_dim, 2, dtype=torch.float64) / self.shape.head_dim
+            angles = torch.outer(torch.arange(max(length, 128), dtype=torch.float64), self.shape.theta**-half)
+            self._rotations = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)[:, None]
+        return self._rotations[:length]
+
+
+def _transformers_names(shape: Shape) -> dict[str, list[tuple[str, int]]]:
+    """Fused name to transformers' names with their row counts, in the order they are stacked."""
+    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    names = {"embed": [("model.embed_tokens.weight", shape.vocab)], "norm": [("model.norm.weight", shape.hidden)]}
+    for layer in range(shape.layers):
+        prefix = f"model.layers.{layer}."
+        attention, mlp = f"{prefix}self_attn.", f"{prefix}mlp."
+        names |= {
+            f"{layer}.norm1": [(f"{prefix}input_layernorm.weight", shape.hidden)],
+            f"{layer}.qkv": [
+                (f"{attention}{part}_proj.weight", size) for part, size in (("q", queries), ("k", keys), ("v", keys))
+            ],
+            f"{layer}.q_norm": [(f"{attention}q_norm.weight", shape.head_dim)],
+            f"{layer}.k_norm": [(f"{attention}k_norm.weight", shape.head_dim)],
+            f"{layer}.out": [(f"{attention}o_proj.weight", shape.hidden)],
+            f"{layer}.norm2": [(f"{prefix}post_attention_layernorm.weight", shape.hidden)],
+            f"{layer}.gate_up": [(f"{mlp}gate_proj.weight", shape.ffn), (f"{mlp}up_proj.weight", shape.ffn)],
+            f"{layer}.down": [(f"{mlp}down_proj.weight", shape.hidden)],
+        }
+    if not shape.tied:
+        names["head"] = [("lm_head.weight", shape.vocab)]
+    return names
+
+
+def _rotated_rows(name: str, shape: Shape) -> int:
+    """How many leading rows of a fused weight are in rotary pairs."""
+    if name.endswith(("q_norm", "k_norm")):
+        return shape.head_dim
+    return (shape.heads + shape.kv_heads) * shape.head_dim if name.endswith("qkv") else 0
+
+
+def _interleave(name: str, weight: Tensor, shape: Shape) -> Tensor:
+    """From transformers' order (all first halves of the pairs, then all second ones) to pairs side by side."""
+    rows, half = _rotated_rows(name, shape), shape.head_dim // 2
+    if not rows:
+        return weight
+    pairs = weight[:rows].view(-1, 2, half, *weight.shape[1:]).transpose(1, 2).reshape(rows, *weight.shape[1:])
+    return torch.cat([pairs, weight[rows:]])
+
+
+def _split_halves(name: str, weight: Tensor, shape: Shape) -> Tensor:
+    """The inverse of `_interleave`."""
+    rows, half = _rotated_rows(name, shape), shape.head_dim // 2
+    if not rows:
+        return weight
+    halves = weight[:rows].view(-1, half, 2, *weight.shape[1:]).transpose(1, 2).reshape(rows, *weight.shape[1:])
+    return torch.cat([halves, weight[rows:]])

@@ -1,0 +1,198 @@
+"""Collect: play matches of the current policy and turn them into trajectories, one per trained role."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from arena.config.train import GameQuota
+from arena.core.events import Event, IllegalReply, MatchEnded, TurnTaken
+from arena.core.game import Illegal, State
+from arena.core.keys import derive_key, draw
+from arena.core.match import play
+from arena.core.player import Player, Reply, Sample, View
+from arena.core.registry import GameSpec
+from training.advantages import Outcome
+from training.opponents import Opponent
+
+MOST_ATTEMPTS = 20
+"""Random walks tried before a random start gives up and begins at the first position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trajectory:
+    """One role's part in one finished match."""
+
+    match: int
+    """Number of the match within the run: trajectories are consumed in this order, seat 0 first."""
+    game: str
+    role: int
+    value: float
+    """Return after shaping."""
+    samples: tuple[Sample, ...]
+    """What the policy drew in its turns; random opening turns are left out."""
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(self.game, self.role, self.value, len(self.samples))
+
+
+@dataclass(slots=True)
+class Played:
+    """One finished training match with what metrics and viewers need."""
+
+    number: int
+    game: str
+    events: list[Event]
+    trajectories: tuple[Trajectory, ...]
+    returns: tuple[float, float]
+    """As the game gave them, before shaping."""
+    forfeit: int | None
+    transcript: str
+    """Game and actions: equal for matches that went the same way."""
+
+
+@dataclass(slots=True)
+class Rollout:
+    """The matches of one step on one rank."""
+
+    played: list[Played] = field(default_factory=list)
+
+    @property
+    def trajectories(self) -> list[Trajectory]:
+        return [trajectory for match in self.played for trajectory in match.trajectories]
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """The policy, but each of the match's first `plies` turns is random with probability `chance`."""
+
+    policy: Player
+    plies: int
+    chance: float
+    sees_state: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.policy.name
+
+    async def act(self, view: View) -> Reply:
+        if view.turn < self.plies:
+            rng = draw(view.key, "opening", view.turn)
+            if rng.random() < self.chance:
+                answer = view.sample(rng)
+                return Reply(text=answer, thought="", answer=answer)
+        return await self.policy.act(view)
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One training match to play."""
+
+    number: int
+    """Within the run; also the order in which returns meet the baselines."""
+    quota: GameQuota
+    spec: GameSpec
+    key: int
+
+
+def matches_needed(quota: GameQuota, turns_per_match: float) -> int:
+    """Whole matches that make up the quota of turns at the mean length seen so far."""
+    return max(1, math.ceil(quota.turns / max(turns_per_match, 1.0)))
+
+
+def plan(quotas: Sequence[GameQuota], lengths: dict[str, float], seed: int, first: int) -> list[Planned]:
+    """The matches of one step, numbered from `first`, games in turn so that ranks share each of them."""
+    planned: list[Planned] = []
+    for quota in quotas:
+        spec = GameSpec.parse(quota.game)
+        for _ in range(matches_needed(quota, lengths[quota.game])):
+            number = first + len(planned)
+            planned.append(Planned(number, quota, spec, derive_key("rollout", seed, number)))
+    return planned
+
+
+def random_start(spec: GameSpec, key: int) -> State | None:
+    """A position that random play reaches after a random number of turns, or None where all walks ended the match."""
+    longest = spec.game.INFO.max_turns
+    for attempt in range(MOST_ATTEMPTS):
+        rng = draw(key, "start", attempt)
+        state = spec.new(key)
+        for _ in range(rng.randrange(longest)):
+            action = state.parse(state.sample(rng))
+            if isinstance(action, Illegal):
+                break
+            state = state.apply(action)
+            if state.to_act is None:
+                break
+        if state.to_act is not None:
+            return state
+    return None
+
+
+async def collect(planned: Sequence[Planned], policy: Player, opponent: Opponent, shaping: str) -> Rollout:
+    """Play all the matches at once and return them in the order given."""
+    played = await asyncio.gather(*(_play(match, policy, opponent, shaping) for match in planned))
+    return Rollout(list(played))
+
+
+async def _play(planned: Planned, policy: Player, opponent: Opponent, shaping: str) -> Played:
+    quota, spec = planned.quota, planned.spec
+    start = None
+    explorer = policy
+    if quota.random_start and draw(planned.key, "starts").random() < quota.random_start:
+        start = random_start(spec, planned.key)
+    elif quota.opening_plies:
+        explorer = Explorer(policy, quota.opening_plies, quota.opening_random)
+    seating = opponent.seat(explorer, planned.number)
+    events = [event async for event in play(spec, seating.players, planned.key, retries=0, start=start)]
+    ended = events[-1]
+    assert isinstance(ended, MatchEnded), "our own policy cannot make a match void"
+    first = start if start is not None else spec.new(planned.key)
+    values = shaped_returns(ended, first.utility, shaping)
+    trajectories = tuple(
+        Trajectory(planned.number, spec.name, seat, values[seat], _samples(events, seat))
+        for seat in (0, 1)
+        if seating.trained[seat]
+    )
+    return Played(
+        planned.number, spec.name, events, trajectories, ended.returns, ended.forfeit, _transcript(spec.name, events)
+    )
+
+
+def shaped_returns(ended: MatchEnded, utility: tuple[float, float], shaping: str) -> tuple[float, float]:
+    """Returns as training sees them: with "spiral", a forfeit is −1.5 and +0.5 times the highest utility."""
+    if shaping != "spiral" or ended.forfeit is None:
+        return ended.returns
+    bad, good = -1.5 * utility[1], 0.5 * utility[1]
+    return (bad, good) if ended.forfeit == 0 else (good, bad)
+
+
+def _samples(events: Sequence[Event], seat: int) -> tuple[Sample, ...]:
+    return tuple(
+        event.reply.sample
+        for event in events
+        if isinstance(event, TurnTaken | IllegalReply) and event.seat == seat and event.reply.sample is not None
+    )
+
+
+def _transcript(game: str, events: Sequence[Event]) -> str:
+    steps = [event.action for event in events if isinstance(event, TurnTaken)]
+    first = next((event.observation for event in events if isinstance(event, TurnTaken | IllegalReply)), "")
+    return "\n".join([game, first, *steps])
+
+
+def without_samples(played: Played) -> Played:
+    """The match without token ids, cheap to send to another rank for storing."""
+    events: list[Event] = [
+        replace(event, reply=replace(event.reply, sample=None))
+        if isinstance(event, TurnTaken | IllegalReply)
+        else event
+        for event in played.events
+    ]
+    return replace(played, events=events, trajectories=())

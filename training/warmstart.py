@@ -1,0 +1,198 @@
+"""Make the bundled tiny model: a tokenizer and a small Qwen3, trained on transcripts of weak scripted play.
+
+`spiral-arena warmstart` rebuilds `assets/models/tiny` from nothing but this repository. It goes on from its
+last checkpoint after an interruption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from arena.core.keys import derive_key, draw
+from arena.runs.checkpoints import resolve, write_checkpoint
+from training.batches import by_length, collate
+from training.distributed import Ranks, ranks
+from training.policy import Policy
+from training.tokenizer import END, PAD, save_tokenizer, train_tokenizer
+from training.transcripts import chunk
+
+BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "models" / "tiny"
+VOCAB = 640
+TOKENIZER_ROWS = 20_000
+CHUNK = 1_536
+GROUP = 24
+"""Rows of like length that go through the model together."""
+GROUPS = 2
+"""Groups a rank contributes to one Adam step."""
+CHECKPOINT_EVERY = 500
+SAMPLING = {"temperature": 1.0, "max_tokens": 48}
+
+Pair = tuple[list[int], list[int]]
+
+
+def model_config(tokenizer: Tokenizer, layers: int) -> dict[str, Any]:
+    """The config.json of the tiny model, as transformers reads it."""
+    end, pad = tokenizer.token_to_id(END), tokenizer.token_to_id(PAD)
+    return {
+        "architectures": ["Qwen3ForCausalLM"],
+        "model_type": "qwen3",
+        "vocab_size": tokenizer.get_vocab_size(),
+        "hidden_size": 128,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 32,
+        "intermediate_size": 384,
+        "hidden_act": "silu",
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0},
+        "max_position_embeddings": 1_024,
+        "attention_bias": False,
+        "tie_word_embeddings": True,
+        "bos_token_id": None,
+        "eos_token_id": end,
+        "pad_token_id": pad,
+        "dtype": "float32",
+    }
+
+
+def save_model(folder: Path, policy: Policy, tokenizer: Tokenizer) -> None:
+    """Write a folder that transformers and our own engine load."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(policy.config, indent=1) + "\n")
+    generation = {"do_sample": True, "top_k": 0, "temperature": 1.0, "eos_token_id": policy.config["eos_token_id"]}
+    (folder / "generation_config.json").write_text(json.dumps(generation, indent=1) + "\n")
+    settings = {"style": "compact", "sampling": SAMPLING}
+    (folder / "spiral_arena.json").write_text(json.dumps(settings, indent=1) + "\n")
+    save_tokenizer(tokenizer, folder)
+    save_file(policy.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def steps_of(tokenizer: Tokenizer, seed: int, group: Ranks, first: int) -> Iterator[list[list[Pair]]]:
+    """From step `first` on, the groups of (prompt ids, reply ids) that this rank trains on, step by step."""
+    end = int(tokenizer.token_to_id(END) or 0)
+    per_chunk = CHUNK // (GROUP * GROUPS)
+    index = first // per_chunk
+    skip = first % per_chunk
+    while True:
+        rows = chunk(seed, index * group.world + group.rank, CHUNK)
+        prompts = tokenizer.encode_batch([row.prompt for row in rows])
+        replies = tokenizer.encode_batch([row.reply for row in rows])
+        pairs = [(prompt.ids, [*reply.ids, end]) for prompt, reply in zip(prompts, replies, strict=True)]
+        groups = by_length([len(prompt) + len(reply) for prompt, reply in pairs], GROUP)
+        draw(derive_key("groups", seed, index), f"rank{group.rank}").shuffle(groups)
+        for step in range(skip, per_chunk):
+            yield [[pairs[i] for i in members] for members in groups[step * GROUPS : (step + 1) * GROUPS]]
+        index, skip = index + 1, 0
+
+
+class Trainer:
+    """Supervised training on reply tokens: Adam, linear decay, gradient clipped at 1."""
+
+    def __init__(self, policy: Policy, steps: int, lr: float) -> None:
+        self.policy = policy
+        self.steps = steps
+        self.lr = lr
+        self.flat = torch.nn.Parameter(policy.flat)
+        self.flat.grad = policy.grad
+        self.adam = torch.optim.Adam([self.flat], lr=lr, betas=(0.9, 0.99), fused=True)
+
+    def train(self, groups: Sequence[Sequence[Pair]], step: int, group: Ranks) -> float:
+        """One Adam step; returns the mean loss a reply token, in nats, over all ranks."""
+        self.policy.grad.zero_()
+        batches = [collate(rows) for rows in groups]
+        loss = torch.zeros(2, dtype=torch.float64)
+        for batch in batches:
+            part = F.cross_entropy(self.policy.logits(batch.ids, batch.positions), batch.targets, reduction="sum")
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += torch.tensor([float(part.detach()), float(len(batch.targets))], dtype=torch.float64)
+        group.add(self.policy.grad)
+        group.add(loss)
+        self.policy.grad.div_(float(loss[1]))
+        norm = float(torch.linalg.vector_norm(self.policy.grad))
+        if norm > 1:
+            self.policy.grad.div_(norm)
+        for parameters in self.adam.param_groups:
+            parameters["lr"] = self.lr * min(1.0, (step + 1) / 200) * max(1 - step / self.steps, 0.01)
+        self.adam.step()
+        return float(loss[0] / loss[1])
+
+    def save(self, folder: Path, tokenizer: Tokenizer) -> None:
+        """Everything to go on from: the model folder and the Adam moments."""
+        save_model(folder / "model", self.policy, tokenizer)
+        state = self.adam.state[self.flat]
+        save_file({name: value.reshape(-1).clone() for name, value in state.items()}, folder / "optimiser.safetensors")
+
+    def restore(self, folder: Path) -> None:
+        self.policy.load_state_dict(load_file(folder / "model" / "model.safetensors"))
+        state = load_file(folder / "optimiser.safetensors")
+        self.adam.state[self.flat] = {**state, "step": state["step"].reshape(())}
+
+
+def warm_start(work: Path, out: Path, seed: int, steps: int, lr: float, layers: int, group: Ranks) -> None:
+    """Train to `steps`, checkpointing in `work`, and write the model to `out`."""
+    tokenizer = train_tokenizer(
+        (row.prompt + row.reply for row in chunk(derive_key("tokenizer", seed), 0, TOKENIZER_ROWS)), VOCAB
+    )
+    policy = Policy(model_config(tokenizer, layers))
+    policy.initialise(seed)
+    trainer = Trainer(policy, steps, lr)
+    first = 0
+    if (work / "checkpoints").exists():
+        found = resolve(work)
+        trainer.restore(found.folder)
+        first = found.step
+    began, tokens, recent = time.perf_counter(), 0, 0.0
+    batches = steps_of(tokenizer, seed, group, first)
+    for step in range(first, steps):
+        groups = next(batches)
+        tokens += group.world * sum(len(prompt) + len(reply) for rows in groups for prompt, reply in rows)
+        loss = trainer.train(groups, step, group)
+        recent = loss if step == first else 0.98 * recent + 0.02 * loss
+        if group.rank == 0 and (step + 1) % 100 == 0:
+            seconds = time.perf_counter() - began
+            left = seconds / (step + 1 - first) * (steps - step - 1)
+            print(
+                f"step {step + 1}/{steps}  loss {recent:.4f}  {tokens / seconds:,.0f} tokens/s  {left / 60:.1f} min left",
+                file=sys.stderr,
+                flush=True,
+            )
+        if group.rank == 0 and (step + 1) % CHECKPOINT_EVERY == 0:
+            write_checkpoint(work / "checkpoints", step + 1, lambda folder: trainer.save(folder, tokenizer))
+    if group.rank == 0:
+        save_model(out, policy, tokenizer)
+        print(f"Wrote {out}", file=sys.stderr)
+
+
+def main() -> None:
+    """Parse the arguments of `spiral-arena warmstart` and run."""
+    parser = argparse.ArgumentParser(prog="spiral-arena warmstart", description=__doc__)
+    parser.add_argument("--out", type=Path, default=BUNDLED, help="model folder to write")
+    parser.add_argument("--work", type=Path, default=Path("runs/warmstart"), help="folder of the checkpoints")
+    parser.add_argument("--fresh", action="store_true", help="forget the checkpoints and start anew")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=16_000)
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--ranks", type=int, default=2)
+    args = parser.parse_args()
+    if args.fresh and args.work.exists():
+        shutil.rmtree(args.work)
+    with ranks(args.ranks) as group:
+        warm_start(args.work, args.out, args.seed, args.steps, args.lr, args.layers, group)
+
+
+if __name__ == "__main__":
+    main()
