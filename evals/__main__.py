@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,7 +63,7 @@ def _main(args: argparse.Namespace) -> int:
         if args.concurrency is not None:
             config = config.model_copy(update={"concurrency": args.concurrency})
         if not _play(suite, run_dir, config):
-            resume = f"spiral-arena {record.kind} --resume {run_dir}"
+            resume = f"spiral-arena {record.kind} --resume {shlex.quote(str(run_dir))}"
             print(f"stopped; what was played is stored. Resume: {one_line(resume)}", file=sys.stderr)
             return 1
     _print(suite, suite.build_result(run_dir), args.format)
@@ -98,5 +99,7 @@ if __name__ == "__main__":
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+    except KeyboardInterrupt:
         code = 1
     sys.exit(code)

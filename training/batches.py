@@ -9,12 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+ROW_STEP, LENGTH_STEP = 16, 4
+"""Batches are padded to multiples of these: few distinct shapes, for each of which oneDNN compiles its kernels once."""
+
 
 class Batch(NamedTuple):
     """Rows of (prompt, reply) ids, padded on the right, and where the reply's tokens are predicted."""
 
     ids: Tensor
-    """[B, T] token ids."""
+    """[B, T] token ids; B and T are rounded up."""
     positions: Tensor
     """[n] flat positions (row · T + column) whose logits predict a reply token."""
     targets: Tensor
@@ -24,9 +27,9 @@ class Batch(NamedTuple):
 
 
 def collate(rows: Sequence[tuple[Sequence[int], Sequence[int]]], pad: int = 0) -> Batch:
-    """Build one batch from (prompt ids, reply ids) rows."""
-    length = max(len(prompt) + len(reply) for prompt, reply in rows)
-    ids = np.full((len(rows), length), pad, dtype=np.int64)
+    """Build one batch from (prompt ids, reply ids) rows; rows beyond them are padding that nothing points at."""
+    length = _up(max(len(prompt) + len(reply) for prompt, reply in rows), LENGTH_STEP)
+    ids = np.full((_up(len(rows), ROW_STEP), length), pad, dtype=np.int64)
     positions, targets, owners = [], [], []
     for index, (prompt, reply) in enumerate(rows):
         start, end = len(prompt), len(prompt) + len(reply)
@@ -41,6 +44,10 @@ def collate(rows: Sequence[tuple[Sequence[int], Sequence[int]]], pad: int = 0) -
         torch.from_numpy(np.concatenate(targets)),
         torch.from_numpy(np.concatenate(owners)),
     )
+
+
+def _up(size: int, step: int) -> int:
+    return -(-size // step) * step
 
 
 def by_length(lengths: Sequence[int], rows: int) -> list[list[int]]:

@@ -100,7 +100,7 @@ def _module_arguments() -> list[str]:
     spec = sys.modules["__main__"].__spec__
     if spec is None:
         return list(sys.argv)
-    return ["-m", spec.name.removesuffix(".__main__"), *sys.argv[1:]]
+    return ["-P", "-m", spec.name.removesuffix(".__main__"), *sys.argv[1:]]
 
 
 def _member(rank: int, world: int, store: Path) -> Iterator[Ranks]:

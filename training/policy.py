@@ -21,6 +21,9 @@ from torch import Tensor, nn
 
 from arena.engines.kernels import linear, rms_norm
 
+POSITION_STEP = 128
+"""The head's rows are rounded up to a multiple: few distinct shapes for oneDNN to compile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -133,9 +136,15 @@ class Policy:
     @torch.no_grad()
     def load_state_dict(self, weights: Mapping[str, Tensor]) -> None:
         """Copy weights with transformers' names in. Raises KeyError where one is missing."""
-        for name, parts in self._names.items():
-            whole = torch.cat([weights[key].float() for key, _ in parts])
-            self.p[name].copy_(_interleave(name, whole, self.shape).view_as(self.p[name]))
+        self.flat.copy_(self.pack(weights))
+
+    def pack(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """Weights with transformers' names as one flat vector of this layout. Raises KeyError where one is missing."""
+        flat = torch.empty_like(self.flat)
+        for name, view in self._views(flat).items():
+            whole = torch.cat([weights[key].float() for key, _ in self._names[name]])
+            view.copy_(_interleave(name, whole, self.shape).view_as(view))
+        return flat
 
     def _views(self, flat: Tensor) -> dict[str, Tensor]:
         views, at = {}, 0
@@ -170,8 +179,10 @@ class Policy:
     def logits(self, ids: Tensor, positions: Tensor, flat: Tensor | None = None) -> Tensor:
         """Logits [n, vocab] at the flat positions [n] (row · T + column) of ids [B, T]."""
         p: Mapping[str, Tensor] = self.p if flat is None else self._views(flat)
-        states = self.hidden(ids, flat).flatten(0, 1)[positions]
-        return linear(rms_norm(states, p["norm"], self.shape.eps), p["embed" if self.shape.tied else "head"])
+        count = len(positions)
+        positions = F.pad(positions, (0, -count % POSITION_STEP))
+        states = rms_norm(self.hidden(ids, flat).flatten(0, 1)[positions], p["norm"], self.shape.eps)
+        return linear(states, p["embed" if self.shape.tied else "head"])[:count]
 
     def _rotation(self, length: int) -> Tensor:
         """Unit complex numbers [length, 1, head_dim / 2]."""

@@ -31,8 +31,8 @@ from training.transcripts import chunk
 BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "models" / "tiny"
 VOCAB = 640
 TOKENIZER_ROWS = 20_000
-CHUNK = 1_536
-GROUP = 24
+CHUNK = 2_048
+GROUP = 32
 """Rows of like length that go through the model together."""
 GROUPS = 2
 """Groups a rank contributes to one Adam step."""
@@ -165,7 +165,8 @@ def warm_start(work: Path, out: Path, seed: int, steps: int, lr: float, layers: 
             seconds = time.perf_counter() - began
             left = seconds / (step + 1 - first) * (steps - step - 1)
             print(
-                f"step {step + 1}/{steps}  loss {recent:.4f}  {tokens / seconds:,.0f} tokens/s  {left / 60:.1f} min left",
+                f"step {step + 1}/{steps}  loss {recent:.4f}  {tokens / seconds:,.0f} tokens/s  "
+                f"{left / 60:.1f} min left",
                 file=sys.stderr,
                 flush=True,
             )

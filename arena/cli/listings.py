@@ -104,23 +104,21 @@ def checkpoints(
     if as_json:
         print_json(rows)
     else:
-        print_rows(rows, ("spec", "run", "step", "path"), "No checkpoints yet.")
+        print_rows(rows, ("spec", "run", "step", "bytes", "path"), "No checkpoints yet.")
 
 
 def _checkpoints_of(run_dir: Path) -> list[dict[str, Any]]:
+    from arena.runs.checkpoints import list_checkpoints
     from arena.runs.paths import checkpoints_dir, runs_root
 
     run_id = run_dir.absolute().name
     named = run_id if run_dir.parent == runs_root() else str(run_dir)
-    folder = checkpoints_dir(run_dir)
-    try:
-        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    except OSError as error:
-        raise ArenaError(f"Cannot read {folder}: {error.strerror}.") from error
-    steps = sorted(int(name[5:]) for name in names if name.startswith("step_") and name[5:].isdecimal())
+    if not checkpoints_dir(run_dir).is_dir():
+        return []
     return [
-        {"spec": f"ckpt:{named}@{step}", "run": run_id, "step": step, "path": str(folder / f"step_{step}")}
-        for step in steps
+        {"spec": f"ckpt:{named}@{found.step}", "run": run_id, "step": found.step, "bytes": found.bytes}
+        | {"path": str(found.folder)}
+        for found in list_checkpoints(run_dir)
     ]
 
 
@@ -129,4 +127,11 @@ def _bundled_models() -> list[dict[str, Any]]:
 
     folder = Path(next(iter(arena.__path__))).parent / "assets" / "models"
     models = sorted(path for path in folder.glob("*") if (path / "config.json").is_file())
-    return [{"spec": f"ckpt:{path.name}", "run": None, "step": None, "path": str(path)} for path in models]
+    return [
+        {"spec": f"ckpt:{path.name}", "run": None, "step": None, "bytes": _size(path), "path": str(path)}
+        for path in models
+    ]
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from arena.core.errors import UsageError
-from arena.core.registry import GameSpec, PlayerSpec, discover
+from arena.core.registry import GameSpec, PlayerSpec, discover, player_module
 
 
 def check_games(specs: Iterable[str]) -> list[GameSpec]:
@@ -14,11 +14,18 @@ def check_games(specs: Iterable[str]) -> list[GameSpec]:
 
 
 def check_players(specs: Iterable[str], games: Iterable[GameSpec]) -> list[PlayerSpec]:
-    """Read player specs. Raises UsageError for an unknown backend or option, or one that cannot play a game."""
+    """Read player specs, and see that a model which one names is there; nothing is loaded.
+
+    Raises UsageError for an unknown backend, option or model, or a player that cannot play one of the games,
+    ArenaError for a model that is damaged.
+    """
     players = [PlayerSpec.parse(spec) for spec in specs]
     for player in players:
         if player.backend == "optimal":
             _check_oracles(games)
+        locate = getattr(player_module(player.backend), "locate", None)
+        if locate is not None:
+            locate(player.target)
     return players
 
 

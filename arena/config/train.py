@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from arena.config.base import Config, find_toml, read_toml
+from arena.config.base import Config
 from arena.core.registry import GameSpec
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -94,7 +94,7 @@ class EvaluationConfig(Config):
     """Steps between evaluations; 0 is only at the end."""
     pairs: Annotated[int, Field(ge=1)] = 32
     """Pairs against each opponent in each game."""
-    opponents: list[str] = ["random", "optimal", "start"]
+    opponents: tuple[str, ...] = ("random", "optimal", "start")
     """Player specs; `start` is the model the run began with. `optimal` meets only games with an exact solution."""
     ground_truth: bool = True
     """Whether to measure optimal moves and exploitability where the game is solved."""
@@ -145,9 +145,3 @@ class TrainConfig(Config):
         """Whether the run keeps a magnet, which is then what it offers."""
         return any(quota.magnet > 0 for quota in self.games)
 
-
-def resolve(config: str, settings: list[str]) -> dict[str, Any]:
-    """The raw data of a TOML path or preset name with `a.b=value` settings put in; validate it as TrainConfig."""
-    from arena.config.base import apply_settings
-
-    return apply_settings(read_toml(find_toml(config)), settings)

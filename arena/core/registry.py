@@ -123,8 +123,12 @@ def player_info(name: str) -> PlayerInfo:
     return cast(PlayerInfo, load_part("arena.players", "player", name).INFO)
 
 
+def player_module(backend: str) -> ModuleType:
+    """The file of a backend as specs name it ("ckpt" is `checkpoint.py`). Raises UnknownName."""
+    return load_part("arena.players", "player", _file_of(backend))
+
+
 def load_player(spec: str) -> Player:
     """Build the player that a spec string names. Raises UsageError, or ArenaError where it cannot be loaded."""
     parsed = PlayerSpec.parse(spec)
-    module = load_part("arena.players", "player", _file_of(parsed.backend))
-    return cast(Player, module.load(parsed))
+    return cast(Player, player_module(parsed.backend).load(parsed))

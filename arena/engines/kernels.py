@@ -28,7 +28,12 @@ def prefers_onednn() -> bool:
 
 def matmul_t(x: Tensor, weight: Tensor) -> Tensor:
     """`x @ weight.T` for x [..., K] and weight [N, K], either of any strides, without gradient."""
-    if x.dtype == torch.float32 and x.device.type == "cpu" and x.numel() >= _FEW_ROWS * x.shape[-1] and prefers_onednn():
+    if (
+        x.dtype == torch.float32
+        and x.device.type == "cpu"
+        and x.numel() >= _FEW_ROWS * x.shape[-1]
+        and prefers_onednn()
+    ):
         product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
         return product
     return x @ weight.t()

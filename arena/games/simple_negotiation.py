@@ -254,6 +254,7 @@ _JOIN = re.compile(r" ?(?:,? and |,) ?", re.IGNORECASE)
 _HARMLESS = str.maketrans(
     {'"': "'", "“": "'", "”": "'", "„": "'", "‟": "'", "«": "'", "»": "'", "<": "(", "{": "(", "}": ")", "\\": "/"}
 )
+_CUT = "..."
 _CLOSING = re.compile(r"(?<!-)>")
 
 
@@ -267,11 +268,12 @@ def read_move(answer: str) -> Move | Illegal:
     text = _one_safe_line(answer)
     if not text:
         return Illegal("the answer is empty")
-    found = [inner for inner in _BRACKETED.findall(text) if _TOKEN.fullmatch(inner.strip())]
-    if not found and len(text) <= TALK_LIMIT and (bare := _BARE.fullmatch(text)):
-        found, text = [bare.group(1)], ""
-    moves = [_read_token(inner.strip()) for inner in found]
+    found = [inner.strip() for inner in _BRACKETED.findall(text) if _TOKEN.fullmatch(inner.strip())]
     talk = _talk(text)
+    # Talk that was cut may end like an offer that nobody made.
+    if not found and not talk.endswith(_CUT) and (bare := _BARE.fullmatch(talk)):
+        found, talk = [bare.group(1)], ""
+    moves = [_read_token(inner) for inner in found]
     if "[offer" in _BRACKETED.sub(" ", text).lower():
         return Illegal("an offer is not closed; write it like [Offer: 2 Wood -> 1 Gold]")
     for move in moves:
@@ -324,7 +326,7 @@ def _talk(text: str) -> str:
     """What is left of a safe line without its offer, accept or deny; other brackets become parentheses."""
     text = _BRACKETED.sub(lambda m: " " if _TOKEN.fullmatch(m.group(1).strip()) else m.group(0), text)
     text = " ".join(text.replace("[", "(").replace("]", ")").split())
-    return text if len(text) <= TALK_LIMIT else text[: TALK_LIMIT - 3].rstrip() + "..."
+    return text if len(text) <= TALK_LIMIT else text[: TALK_LIMIT - len(_CUT)].rstrip() + _CUT
 
 
 def new(key: int, **variant: str | int | float | bool) -> State:

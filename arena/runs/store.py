@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeVar
@@ -32,6 +33,7 @@ class _Row(Protocol):
 R = TypeVar("R", bound=_Row)
 
 
+@cache
 def _columns(kind: type[_Row]) -> list[str]:
     return [field.name for field in fields(kind) if field.name != "id"]
 

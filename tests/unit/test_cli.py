@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from arena.cli.app import main
 from arena.cli.evaluate import spread
+from arena.runs.record import read_record, run_status
 
 HEAVY = {"torch", "transformers", "pandas", "textual", "ray", "vllm"}
 
@@ -54,24 +57,27 @@ sys.exit(code)
         (["tournament", "--player", "random", "optimal", "--game", "kuhn_poker?hands=99"], "Allowed: "),
         (["tournament", "--player", "random", "optimal", "--game", "snake"], "optimal cannot play snake"),
         (["tournament", "--player", "random", "optimal", "--game", "tictactoe", "--pairs", "0"], "pairs"),
-        (["tournament", "--player", "random", "optimal", "--game", "tictactoe", "--pairs", "many"], "many"),
+        (["tournament", "--player", "random", "optimal", "--game", "tictactoe", "--pairs", "many"], "--pairs"),
         (["tournament", "--resume", "no-such-run"], "Unknown run 'no-such-run'"),
         (["tournament", "--resume", "no-such-run", "--pairs", "3"], "--resume"),
         (["match", "tictactoe", "random", "optimal\x1b[2J"], "optimal"),
+        (["match", "tictactoe", "random", "ckpt:no-such-run"], "no-such-run"),
         (["export", "no-such-run", "--format", "md"], "Unknown run"),
         (["train", "no-such-preset"], "Unknown preset"),
         (["train"], "needs a configuration"),
     ],
 )
 def test_wrong_usage_is_one_line_on_stderr_exit_2_and_leaves_nothing(
-    tmp_path: Path, args: list[str], message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], args: list[str], message: str
 ) -> None:
-    result = arena(*args, cwd=tmp_path, code=2)
-    assert result.stdout == ""
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    assert "\x1b" not in result.stderr
-    assert message in result.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert "\x1b" not in err
+    assert message in err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -160,20 +166,12 @@ def test_a_detached_tournament_runs_on_its_own_and_logs_to_files(tmp_path: Path)
     args = ["tournament", "--player", "random", "scripted", "--game", "tictactoe", "--pairs", "2", "--out", "t"]
     started = json.loads(arena(*args, "--detach", "--json", cwd=tmp_path).stdout)
     assert started["id"] == "t"
-    deadline = 60.0
-    while json.loads(arena("runs", "--json", cwd=tmp_path).stdout) != []:
-        raise AssertionError("t is outside ./runs")
-    while _status(tmp_path / "t") != "finished":
-        deadline -= 0.1
-        assert deadline > 0
-        subprocess.run([sys.executable, "-c", "import time; time.sleep(0.1)"], check=True)
+    deadline = time.monotonic() + 60
+    while read_record(tmp_path / "t").alive:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert run_status(tmp_path / "t", read_record(tmp_path / "t")) == "finished"
     assert "random" in (tmp_path / "t" / "logs" / "attempt_1" / "stdout.log").read_text()
-
-
-def _status(run_dir: Path) -> str:
-    from arena.runs.record import read_record, run_status
-
-    return run_status(run_dir, read_record(run_dir)).value
 
 
 def test_a_strangers_package_in_the_current_directory_is_not_run(tmp_path: Path) -> None:

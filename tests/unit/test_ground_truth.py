@@ -15,7 +15,7 @@ from arena.core.errors import InfrastructureError
 from arena.core.match import play
 from arena.core.player import Player, Reply, View
 from arena.core.registry import GameSpec, load_player
-from arena.games.kuhn_poker import ACTIONS
+from arena.games.kuhn_poker import ACTIONS, DECK
 from arena.games.pig_dice import State as PigState
 from arena.games.tictactoe import State as Board
 from arena.oracles import kuhn_poker, pig_dice, tictactoe
@@ -119,7 +119,7 @@ def test_illegal_kuhn_replies_count_as_check_or_fold_with_their_share() -> None:
 
 def test_the_interval_covers_the_true_exploitability_of_a_mixed_policy() -> None:
     def chance(infoset: kuhn_poker.InfoSet) -> float:
-        return 0.2 + 0.3 * kuhn_poker.DECK.index(infoset.card)
+        return 0.2 + 0.3 * DECK.index(infoset.card)
 
     truth = float(kuhn_poker.exploitability({infoset: chance(infoset) for infoset in kuhn_poker.INFOSETS}))
     hits = 0

@@ -129,6 +129,7 @@ def test_the_deal_is_by_seat_and_does_not_hang_on_the_play() -> None:
 
     assert deals(("bet", "fold")) == deals(("check", "call")) == deals(("bet", "call"))
     assert len(deals(("bet", "fold"))) == 10
+    assert len(set(deals(("bet", "fold")))) > 2
 
 
 def test_all_six_deals_are_equally_likely() -> None:

@@ -84,7 +84,7 @@ def test_intervals_hold_the_true_strength_as_often_as_they_say() -> None:
     def play(first: str, second: str) -> list[float]:
         d = truth[first] - truth[second] + seat
         weights = np.exp([d / 2, draw, -d / 2])
-        return rng.choice([W, D, L], size=100, p=weights / weights.sum()).tolist()
+        return [float(value) for value in rng.choice([W, D, L], size=100, p=weights / weights.sum())]
 
     for _ in range(60):
         meetings = [

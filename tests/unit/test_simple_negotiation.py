@@ -219,6 +219,11 @@ def test_the_values_of_the_other_seat_are_in_no_rules_and_no_observation() -> No
         assert "37" in changed.rules(1 - seat)
 
 
+def test_look_alikes_of_brackets_and_quotes_are_read_as_what_they_look_like() -> None:
+    assert after(OFFER).parse("［Ａccept］") == "[Accept]"
+    assert State().parse("＜|x|＞ ＂hi＂ ［GAME］") == "(|x|) 'hi' (GAME)"
+
+
 def test_long_talk_is_cut_and_stays_as_it_is() -> None:
     action = State().parse("ha " * 500)
     assert isinstance(action, str)

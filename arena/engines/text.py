@@ -1,0 +1,76 @@
+"""Text to ids and back, with the tokenizer file of a model folder. Loads no torch.
+
+Prompts and replies repeat a lot in self-play, so both directions remember what they did: whole prompts and whole
+replies, never pieces, so that the ids and the text are always those of the tokenizer itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from arena.core.errors import ArenaError
+from arena.core.sanitise import one_line
+from arena.engines.loading import ModelFolder, load_tokenizer, read_json
+
+_REMEMBERED = 1 << 14
+
+
+class TextCodec:
+    """The tokenizer of one model folder; satisfies `arena.prompts.Chat`."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._folder = folder
+        self._tokenizer = load_tokenizer(folder.path)
+        self._special = tuple(
+            sorted(token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special)
+        )
+        self._renderer: Any = None
+        self.encode = lru_cache(_REMEMBERED)(self._encode)
+        self.decode = lru_cache(_REMEMBERED)(self._decode)
+
+    def neutral(self, text: str) -> str:
+        """Text of the game with the model's control tokens broken up, so that no player can forge a turn."""
+        for token in self._special:
+            if token in text:
+                text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
+
+    def chat(self, messages: list[dict[str, str]]) -> str:
+        """Render the folder's chat template (untrusted; transformers runs it in a sandbox)."""
+        if self._renderer is None:
+            self._renderer = self._load_renderer()
+        try:
+            return str(self._renderer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        except Exception as error:  # a template may raise anything
+            raise ArenaError(
+                f"The chat template of {one_line(str(self._folder.path))} fails: {one_line(str(error))}."
+            ) from None
+
+    def _load_renderer(self) -> Any:
+        template = self._folder.chat_template
+        if template is None:
+            raise ArenaError(
+                f"{one_line(str(self._folder.path))} has no chat template.", "Use ?style=base or ?style=compact."
+            )
+        from transformers import PreTrainedTokenizerFast
+
+        named = read_json(self._folder.path / "tokenizer_config.json")
+        special = {name: _content(named[name]) for name in ("bos_token", "eos_token", "pad_token") if named.get(name)}
+        fast: Any = PreTrainedTokenizerFast
+        return fast(tokenizer_object=self._tokenizer, chat_template=template, **special)
+
+    def _encode(self, text: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _decode(self, ids: tuple[int, ...]) -> str:
+        return str(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+    def partial(self, ids: Sequence[int]) -> str:
+        """The text so far, without the piece of a character that is not whole yet."""
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).rstrip("\ufffd")
+
+
+def _content(token: object) -> str:
+    return str(token["content"]) if isinstance(token, dict) else str(token)

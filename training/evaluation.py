@@ -1,0 +1,125 @@
+"""Evaluate the offered weights inside training: the tournament's own runner, statistics and ground truth.
+
+Every rank plays its share of the pairs and positions; shares are put together in the order of the
+schedule, so the figures do not depend on timing or, for a given seed, on which rank played what.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from arena.config.train import EvaluationConfig
+from arena.core.keys import derive_key
+from arena.core.player import Player
+from arena.core.registry import GameSpec
+from arena.players.optimal import has_oracle
+from arena.runs.rows import MatchRow, MetricRow, TruthRow, TurnRow
+from evals import ground_truth
+from evals.report import game_row, group_matches
+from evals.runner import MatchList, run_matches
+from evals.schedule import PlannedMatch, schedule_pairs
+from training.distributed import Ranks
+
+OFFERED, START = "offered", "start"
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """What rank 0 stores of one evaluation."""
+
+    metrics: list[MetricRow] = field(default_factory=list)
+    truths: list[TruthRow] = field(default_factory=list)
+    matches: list[tuple[MatchRow, list[TurnRow]]] = field(default_factory=list)
+
+
+async def evaluate(
+    config: EvaluationConfig,
+    games: Sequence[GameSpec],
+    players: Mapping[str, Player],
+    step: int,
+    seed: int,
+    group: Ranks,
+) -> Evaluation:
+    """Play the offered weights against each opponent in each game, and measure them where a game is solved.
+
+    `players` holds `OFFERED`, and the opponents by name. Every evaluation of a run uses the same keys, so
+    that differences between steps are not differences of luck.
+    """
+    result = Evaluation()
+    planned = _schedule(config, games, seed)
+    played = MatchList()
+    mine = [match for match in planned if match.pair % group.world == group.rank]
+    await run_matches(mine, players, played, retries=0)
+    for share in group.gather(played.finished):
+        result.matches += share
+    result.matches.sort(key=lambda item: item[0].number)
+    result.metrics += _scores([match for match, _ in result.matches], step)
+    if config.ground_truth:
+        for game in games:
+            truths = await _truths(config, game, players[OFFERED], step, seed, group)
+            result.truths += truths
+            result.metrics += [
+                MetricRow(step, row.measure, row.value, game.name, low=row.low, high=row.high, n=row.n)
+                for row in truths
+            ]
+    return result
+
+
+def _schedule(config: EvaluationConfig, games: Sequence[GameSpec], seed: int) -> list[PlannedMatch]:
+    planned: list[PlannedMatch] = []
+    for game in games:
+        met = [name for name in config.opponents if name != "optimal" or has_oracle(game.game.INFO.id)]
+        pairings = [(OFFERED, name) for name in met]
+        found = schedule_pairs([game], pairings, config.pairs, derive_key("evaluation", seed))
+        planned += [replace(match, number=match.number + len(planned)) for match in found]
+    return planned
+
+
+def _scores(matches: Sequence[MatchRow], step: int) -> list[MetricRow]:
+    rows: list[MetricRow] = []
+    for encounter in group_matches(matches):
+        found = game_row(encounter)
+        count = 2 * found["pairs"]
+        for name, value in (("draw_rate", found["draws"]), ("eval_forfeit_rate", found["forfeits_a"])):
+            rows.append(MetricRow(step, name, value / count, encounter.game, opponent=encounter.b, n=count))
+        rows.append(
+            MetricRow(
+                step,
+                "score",
+                found["score"],
+                encounter.game,
+                opponent=encounter.b,
+                low=found["low"],
+                high=found["high"],
+                n=count,
+            )
+        )
+    return rows
+
+
+async def _truths(
+    config: EvaluationConfig, game: GameSpec, player: Player, step: int, seed: int, group: Ranks
+) -> list[TruthRow]:
+    if not ground_truth.supported(game):
+        return []
+    stride = max(1, round(1 / config.positions)) if config.positions else 1
+    mine = await ground_truth.collect(
+        player, game, derive_key("truth", seed), stride=stride, part=group.rank, parts=group.world
+    )
+    replies = ground_truth.merge(group.gather(mine))
+    return [
+        TruthRow(
+            truth.player,
+            truth.game,
+            truth.measure,
+            truth.value,
+            truth.low,
+            truth.high,
+            truth.n,
+            json.dumps(dict(truth.detail)),
+            step,
+        )
+        for truth in ground_truth.summarise(OFFERED, game, replies)
+    ]

@@ -1,0 +1,229 @@
+"""Self-play training, the whole algorithm in one place.
+
+    collect      play matches of the current policy against its opponent (itself), many at once
+    advantages   one number a trajectory: its return less the baseline of its game and role (RAE)
+    update       clipped policy gradient on every token the policy drew, with a KL to the magnet
+    publish      give the rollout engine the new weights
+    evaluate     every so many steps, play the offered weights against fixed opponents
+    checkpoint   everything the next step depends on
+
+Every rank runs this loop on its share of the matches; ranks exchange returns (so that all keep the same
+baselines), gradients and metrics. Nothing depends on timing: a run repeats bit for bit, across resumes too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from arena.config.train import TrainConfig
+from arena.core.errors import ArenaError
+from arena.core.player import Player
+from arena.core.registry import GameSpec
+from training.advantages import Estimator
+from training.checkpoint import TrainerState
+from training.distributed import Ranks
+from training.evaluation import Evaluation, evaluate
+from training.learner import Learner, Metrics, Turn
+from training.metrics import MatchSummary, summarise
+from training.opponents import Opponent
+from training.rollout import Played, Rollout, collect, plan, without_samples
+
+
+@dataclass(slots=True)
+class StepReport:
+    """What one step gives to the observer on rank 0."""
+
+    step: int
+    matches: list[MatchSummary]
+    update: dict[str, float]
+    seconds: dict[str, float]
+    """Wall time per phase."""
+    featured: list[Played]
+    evaluation: Evaluation | None = None
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the loop works with; built once, see `training.setup`."""
+
+    config: TrainConfig
+    group: Ranks
+    learner: Learner
+    policy: Player
+    """The current weights as a player, on the rollout engine."""
+    publish: Callable[[], None]
+    """Load the learner's weights into the rollout engine."""
+    offer: Callable[[], None]
+    """Load the offered weights (the magnet's, where there is one) into the evaluation engine."""
+    players: dict[str, Player]
+    """`offered` and the evaluation's opponents by name."""
+    opponent: Opponent
+    estimator: Estimator
+    state: TrainerState
+    clock: dict[str, float] = field(default_factory=dict)
+
+
+def train(
+    parts: Parts,
+    runner: asyncio.Runner,
+    observe: Callable[[StepReport], None],
+    save: Callable[[], None],
+    should_stop: Callable[[], bool],
+) -> bool:
+    """Run to the configured number of steps; False where it was asked to stop before.
+
+    `observe` and `save` are called on every rank and do their work on the first. Raises ArenaError after
+    `max_bad_steps` consecutive steps whose loss or gradient was not finite.
+    """
+    config, state, group = parts.config, parts.state, parts.group
+    if state.step == 0:
+        runner.run(_start(parts, observe))
+        save()
+    while state.step < config.steps:
+        if group.from_first(should_stop()):
+            save()
+            return False
+        began = time.perf_counter()
+        report = _step(parts, runner)
+        state.step += 1
+        state.seconds += time.perf_counter() - began
+        if _evaluates(config, state.step):
+            report.evaluation = runner.run(_evaluate(parts))
+            report.seconds["evaluate"] = parts.clock.pop("evaluate")
+            state.seconds += report.seconds["evaluate"]
+        observe(report)
+        if state.bad_streak >= config.max_bad_steps:
+            raise ArenaError(
+                f"The loss or the gradient was not finite for {state.bad_streak} steps, up to step {state.step}.",
+                "Lower optimiser.lr and resume; the checkpoint before is sound.",
+            )
+        if state.step % config.checkpoint_every == 0 or state.step == config.steps:
+            save()
+    return True
+
+
+def _step(parts: Parts, runner: asyncio.Runner) -> StepReport:
+    """One iteration: collect, advantages, update, publish."""
+    config, state, group = parts.config, parts.state, parts.group
+    with _timed(parts, "collect"):
+        planned = plan(config.games, state.lengths, config.seed, state.matches)
+        mine = planned[group.rank :: group.world]
+        rollout = runner.run(collect(mine, parts.policy, parts.opponent, config.shaping))
+        state.matches += len(planned)
+    with _timed(parts, "advantages"):
+        turns = _turns(parts, rollout)
+        matches = _summaries(parts, rollout)
+        state.lengths |= _lengths(matches)
+    with _timed(parts, "learn"):
+        metrics = _update(parts, turns)
+    with _timed(parts, "publish"):
+        parts.publish()
+    seconds, parts.clock = parts.clock, {}
+    return StepReport(state.step + 1, matches, metrics.means(), seconds, _featured(parts, rollout))
+
+
+def _turns(parts: Parts, rollout: Rollout) -> list[Turn]:
+    """This rank's trained turns with their advantages. Baselines see the matches of all ranks in match order."""
+    mine = rollout.trajectories
+    everyone = [(trajectory.match, trajectory.role, trajectory.outcome) for trajectory in mine]
+    ordered = sorted((item for share in parts.group.gather(everyone) for item in share), key=lambda item: item[:2])
+    advantages = parts.estimator.advantages([outcome for _, _, outcome in ordered])
+    found = {item[:2]: values for item, values in zip(ordered, advantages, strict=True)}
+    parts.state.estimator = parts.estimator.state_dict()
+    quotas = {quota.game: quota for quota in parts.config.games}
+    return [
+        Turn(sample, advantage * quotas[trajectory.game].weight, quotas[trajectory.game].magnet)
+        for trajectory in mine
+        for sample, advantage in zip(trajectory.samples, found[trajectory.match, trajectory.role], strict=True)
+    ]
+
+
+def _update(parts: Parts, turns: list[Turn]) -> Metrics:
+    """Update on all ranks, or skip and count a batch in which no turn has an advantage."""
+    config, state, group = parts.config, parts.state, parts.group
+    if not any(group.gather(any(turn.advantage for turn in turns))):
+        state.empty_batches += 1
+        return Metrics()
+    metrics = parts.learner.update(turns, state.step, config.steps, config.seed, group)
+    state.skipped_updates += round(metrics.skipped)
+    state.bad_streak = state.bad_streak + 1 if metrics.skipped else 0
+    if config.has_magnet:
+        parts.learner.follow(config.magnet_decay)
+    return metrics
+
+
+def _summaries(parts: Parts, rollout: Rollout) -> list[MatchSummary]:
+    """Summaries of all ranks' matches, in match order."""
+    mine = []
+    for match in rollout.played:
+        values = {trajectory.role: trajectory.value for trajectory in match.trajectories}
+        mine.append(summarise(match, (values.get(0, match.returns[0]), values.get(1, match.returns[1]))))
+    return sorted((item for share in parts.group.gather(mine) for item in share), key=lambda item: item.number)
+
+
+def _lengths(matches: list[MatchSummary]) -> dict[str, float]:
+    counts: dict[str, list[int]] = {}
+    for match in matches:
+        counts.setdefault(match.game, []).append(match.turns)
+    return {game: sum(found) / len(found) for game, found in counts.items()}
+
+
+def _featured(parts: Parts, rollout: Rollout) -> list[Played]:
+    """A few whole matches of the first rank for the live view, games in turn."""
+    if parts.group.rank or not parts.config.featured:
+        return []
+    by_game: dict[str, list[Played]] = {}
+    for match in rollout.played:
+        by_game.setdefault(match.game, []).append(match)
+    ranked = sorted((place, match.number, match) for found in by_game.values() for place, match in enumerate(found))
+    return [without_samples(match) for _, _, match in ranked[: parts.config.featured]]
+
+
+async def _start(parts: Parts, observe: Callable[[StepReport], None]) -> None:
+    """Before the first step: how long matches are in each game, and how good the start is."""
+    for quota in parts.config.games:
+        parts.state.lengths[quota.game] = _random_length(GameSpec.parse(quota.game))
+    evaluation = await _evaluate(parts) if parts.config.evaluation.every else None
+    seconds = {"evaluate": parts.clock.pop("evaluate", 0.0)}
+    observe(StepReport(0, [], {}, seconds, [], evaluation))
+
+
+def _random_length(game: GameSpec, matches: int = 64) -> float:
+    """Mean turns of a match between random players, to size the first step."""
+    from arena.core.game import Illegal
+    from arena.core.keys import draw
+
+    total = 0
+    for key in range(matches):
+        state, rng = game.new(key), draw(key, "length")
+        while state.to_act is not None:
+            action = state.parse(state.sample(rng))
+            if isinstance(action, Illegal):
+                break
+            state = state.apply(action)
+            total += 1
+    return total / matches
+
+
+def _evaluates(config: TrainConfig, step: int) -> bool:
+    every = config.evaluation.every
+    return step == config.steps or (every > 0 and step % every == 0)
+
+
+async def _evaluate(parts: Parts) -> Evaluation:
+    config = parts.config
+    with _timed(parts, "evaluate"):
+        parts.offer()
+        games = [GameSpec.parse(quota.game) for quota in config.games]
+        return await evaluate(config.evaluation, games, parts.players, parts.state.step, config.seed, parts.group)
+
+
+@contextmanager
+def _timed(parts: Parts, phase: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    parts.clock[phase] = parts.clock.get(phase, 0.0) + time.perf_counter() - began
