@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import cast
 from urllib.parse import parse_qsl
@@ -23,15 +24,20 @@ Value = str | int | float | bool
 
 def discover(package: str) -> list[str]:
     """Names of the modules in a package that are parts: all but those that start with an underscore."""
+    return list(_parts(package))
+
+
+@cache
+def _parts(package: str) -> tuple[str, ...]:
+    """`discover`, once a process: some players ask for it every turn."""
     paths = importlib.import_module(package).__path__
-    return sorted(module.name for module in pkgutil.iter_modules(paths) if not module.name.startswith("_"))
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(paths) if not module.name.startswith("_")))
 
 
 def load_part(package: str, kind: str, name: str) -> ModuleType:
     """Import part `name` of `package`; raises UnknownName with the nearest names."""
-    known = discover(package)
-    if name not in known:
-        raise UnknownName(kind, name, known)
+    if name not in _parts(package):
+        raise UnknownName(kind, name, _parts(package))
     return importlib.import_module(f"{package}.{name}")
 
 

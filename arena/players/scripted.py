@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 from arena.core.errors import UsageError
@@ -46,10 +47,15 @@ class ScriptedPlayer:
 
 def decide(game: str, state: State, rng: random.Random, skill: float) -> Decision:
     """The scripted decision for the seat to act; a random valid answer where the game has no script."""
+    script = _script(game)
+    return script(state, rng, skill) if script else Decision("", state.sample(rng))
+
+
+@cache
+def _script(game: str) -> Script | None:
     if game not in discover("arena.players._scripts"):
-        return Decision("", state.sample(rng))
-    script = cast(Script, load_part("arena.players._scripts", "script", game).decide)
-    return script(state, rng, skill)
+        return None
+    return cast(Script, load_part("arena.players._scripts", "script", game).decide)
 
 
 def load(spec: PlayerSpec) -> ScriptedPlayer:

@@ -282,7 +282,7 @@ def test_the_example_in_the_rules_reads_as_an_action_of_the_game(spec: GameSpec)
 
 def swaps(spec: GameSpec, state: State, seat: int) -> list[State]:
     """The same position with other things that `seat` may not know; each hidden game says here what those are."""
-    replace = dataclasses.replace
+    replace: Any = dataclasses.replace
     fields: dict[str, Any] = {name: getattr(state, name) for name in type(state).__dataclass_fields__}  # type: ignore[attr-defined]
     match spec.game.INFO.id:
         case "kuhn_poker":

@@ -71,7 +71,7 @@ def test_several_or_no_actions_are_refused(answer: str) -> None:
 
 
 def test_one_hand_has_exactly_twelve_observations() -> None:
-    seen = {}
+    seen: dict[str, set[oracle.InfoSet]] = {}
     for cards in DEALS:
         for line in ("", "check", "check bet", "bet"):
             state = one_hand(cards, line)
