@@ -1,18 +1,21 @@
-"""`python -m training RUN`: do the training that RUN/config.json describes, or go on from its last checkpoint."""
+"""`python -m training RUN`: do the training that RUN/config.json describes, or go on from its last checkpoint.
+
+Nothing heavy is loaded before the run is held and signals are answered politely.
+"""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
+import os
+import shlex
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from rich.console import Console
-
-from arena.config.base import read_json
+from arena.config.base import validate
 from arena.config.train import TrainConfig
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
@@ -33,69 +36,111 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ArenaError as error:
         print(f"error: {one_line(str(error), 2000)}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print(f"interrupted. {_resume_line(args.run)}", file=sys.stderr)
+        return 1
 
 
 def _main(run: str, as_json: bool) -> int:
-    from training.result import build_result, render
-
     run_dir = find_run(run)
-    done = run_status(run_dir, read_record(run_dir)) is Status.FINISHED if is_first() else False
-    if not done and not run_training(run_dir):
-        resume = f"spiral-arena train --resume {run_dir}"
-        if is_first():
-            print(f"stopped; everything up to here is saved. Resume: {one_line(resume)}", file=sys.stderr)
+    config = read_config(run_dir)
+    finished = run_status(run_dir, read_record(run_dir)) is Status.FINISHED
+    if not finished and not run_training(run_dir, config):
+        print(f"stopped; everything up to here is saved. {_resume_line(str(run_dir))}", file=sys.stderr)
         return 1
-    if is_first():
-        result = build_result(run_dir)
-        if as_json:
-            print(json.dumps(result, indent=2))
-        else:
-            Console(markup=False, highlight=False).print(render(result))
+    _print_result(run_dir, as_json)
     return 0
 
 
-def run_training(run_dir: Path) -> bool:
-    """Train on all ranks; False where it was asked to stop before its end."""
-    config = read_json(TrainConfig, run_dir / CONFIG_JSON)
-    with ranks(config.ranks) as group, ExitStack() as stack:
-        job = stack.enter_context(run_job(run_dir)) if group.rank == 0 else None
+def _resume_line(run: str) -> str:
+    return f"Resume: spiral-arena train --resume {one_line(shlex.quote(run), 2000)}"
+
+
+def read_config(run_dir: Path) -> TrainConfig:
+    """The run's resolved configuration. Raises UsageError for a key or value that does not fit, by name."""
+    path = run_dir / CONFIG_JSON
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArenaError(f"Cannot read {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise ArenaError(f"{path} is damaged: {error}.", "Restore it from a copy; nothing was overwritten.") from error
+    return validate(TrainConfig, data, str(path))
+
+
+def run_training(run_dir: Path, config: TrainConfig) -> bool:
+    """Train on all ranks; False where it was asked to stop before its end. Ranks 1 and up end with the process."""
+    if not is_first():
+        with ranks(config.ranks) as group, ExitStack() as stack:
+            _train(run_dir, config, group, None, stack)
+        sys.exit(0)
+    with run_job(run_dir) as job, ranks(config.ranks) as group, ExitStack() as stack:
         finished = _train(run_dir, config, group, job, stack)
-        if job is not None:
-            job.stopped = not finished
-        return finished
+        job.stopped = not finished
+    return finished
 
 
 def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, stack: ExitStack) -> bool:
+    import asyncio
+
     from training import checkpoint
     from training.loop import StepReport, train
+    from training.metrics import plain_metrics
     from training.report import Live, Recorder
     from training.setup import build
 
-    parts, tokenizer, warnings = build(run_dir, config, group)
+    parts, files, warnings = build(run_dir, config, group)
+    runner = stack.enter_context(asyncio.Runner())
     if job is None:
-        return train(parts, stack.enter_context(asyncio.Runner()), lambda _: None, lambda: None, lambda: False)
+        return train(parts, runner, lambda _: None, lambda: None, lambda: False)
+    state = parts.state
     for warning in warnings:
         print(f"warning: {one_line(warning, 500)}", file=sys.stderr)
-        job.store.add_event("warning", one_line(warning, 500), parts.state.step)
-    job.store.drop_after(parts.state.step)
+        job.store.add_event("warning", one_line(warning, 500), state.step)
+    if state.started:
+        job.store.drop_after(state.step)
+    else:
+        # No checkpoint yet: what a start cut short has stored, its events too, gives way.
+        job.store.drop_after(-1)
+        job.store.add_event("started", f"pid {os.getpid()}")
+    print(f"Run {one_line(str(run_dir), 1000)}; Ctrl-C finishes the step and saves.", file=sys.stderr)
     recorder = Recorder(job.store, parts.estimator, config.name)
-    live = stack.enter_context(Live(config, parts.state.step))
+    live = stack.enter_context(Live(config, state.step))
 
     def observe(report: StepReport) -> None:
         counters = {
-            "empty_batches": float(parts.state.empty_batches),
-            "skipped_total": float(parts.state.skipped_updates),
+            "empty_batches": float(state.empty_batches),
+            "skipped_total": float(state.skipped_updates),
             "learning_rate": parts.learner.rate(max(report.step - 1, 0), config.steps),
         }
         recorder.record(report, counters)
         live.show(report)
 
     def save() -> None:
-        checkpoint.save(run_dir, parts.learner, tokenizer, parts.state, config.has_magnet, config.keep_checkpoints)
+        # Rows first: a checkpoint whose rows were lost would be gone on from without them.
         job.store.flush()
+        began = time.perf_counter()
+        checkpoint.save(run_dir, parts.learner, files, state, config.has_magnet, config.keep_checkpoints)
+        job.store.add_metrics(plain_metrics(state.step, [("seconds_checkpoint", time.perf_counter() - began)]))
 
-    return train(parts, stack.enter_context(asyncio.Runner()), observe, save, job.should_stop)
+    return train(parts, runner, observe, save, job.should_stop)
+
+
+def _print_result(run_dir: Path, as_json: bool) -> None:
+    from training.result import build_result, print_result
+
+    result = build_result(run_dir)
+    if as_json:
+        print(json.dumps(result, indent=2))
+    else:
+        print_result(result)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+    sys.exit(code)

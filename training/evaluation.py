@@ -20,6 +20,7 @@ from evals import ground_truth
 from evals.report import game_row, group_matches
 from evals.runner import MatchList, run_matches
 from evals.schedule import PlannedMatch, schedule_pairs
+from evals.statistics import proportion_interval
 from training.distributed import Ranks
 
 OFFERED, START = "offered", "start"
@@ -81,21 +82,12 @@ def _scores(matches: Sequence[MatchRow], step: int) -> list[MetricRow]:
     rows: list[MetricRow] = []
     for encounter in group_matches(matches):
         found = game_row(encounter)
-        count = 2 * found["pairs"]
-        for name, value in (("draw_rate", found["draws"]), ("eval_forfeit_rate", found["forfeits_a"])):
-            rows.append(MetricRow(step, name, value / count, encounter.game, opponent=encounter.b, n=count))
-        rows.append(
-            MetricRow(
-                step,
-                "score",
-                found["score"],
-                encounter.game,
-                opponent=encounter.b,
-                low=found["low"],
-                high=found["high"],
-                n=count,
-            )
-        )
+        game, opponent, count = encounter.game, encounter.b, 2 * found["pairs"]
+        for name, some in (("draw_rate", found["draws"]), ("eval_forfeit_rate", found["forfeits_a"])):
+            share = proportion_interval(some, count)
+            rows.append(MetricRow(step, name, some / count, game, "", opponent, share.low, share.high, count))
+        score = (found["score"], game, "", opponent, found["low"], found["high"], count)
+        rows.append(MetricRow(step, "score", *score))
     return rows
 
 

@@ -80,12 +80,17 @@ def train(
     `max_bad_steps` consecutive steps whose loss or gradient was not finite.
     """
     config, state, group = parts.config, parts.state, parts.group
-    if state.step == 0:
+    if not state.started:
+        if group.from_first(should_stop()):
+            return False
         runner.run(_start(parts, observe))
+        state.started = True
         save()
+    saved = state.step
     while state.step < config.steps:
         if group.from_first(should_stop()):
-            save()
+            if saved < state.step:
+                save()
             return False
         began = time.perf_counter()
         report = _step(parts, runner)
@@ -103,6 +108,7 @@ def train(
             )
         if state.step % config.checkpoint_every == 0 or state.step == config.steps:
             save()
+            saved = state.step
     return True
 
 
@@ -123,7 +129,9 @@ def _step(parts: Parts, runner: asyncio.Runner) -> StepReport:
     with _timed(parts, "publish"):
         parts.publish()
     seconds, parts.clock = parts.clock, {}
-    return StepReport(state.step + 1, matches, metrics.means(), seconds, _featured(parts, rollout))
+    return StepReport(
+        state.step + 1, matches, metrics.means() if metrics.tokens else {}, seconds, _featured(parts, rollout)
+    )
 
 
 def _turns(parts: Parts, rollout: Rollout) -> list[Turn]:

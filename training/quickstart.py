@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
-
-from rich.console import Console
+from types import FrameType
 
 from arena.config.base import apply_settings, find_toml, read_toml, validate
+from arena.config.checks import check_training
 from arena.config.tournament import TournamentConfig
 from arena.config.train import TrainConfig
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
 from arena.runs.launch import create_run, job_command, job_environment
-from training.result import build_result, render
+from training.result import build_result, print_result
 
 PRESET = "quickstart"
 PAIRS = 200
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
@@ -41,57 +43,80 @@ def main() -> int:
     except ArenaError as error:
         print(f"error: {one_line(str(error), 2000)}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 1
 
 
 def _run(args: argparse.Namespace) -> int:
     data = apply_settings(read_toml(find_toml(PRESET)), [*args.set, f"seed={args.seed}"])
     config = validate(TrainConfig, data, PRESET)
+    check_training(config)
     training = create_run(config, "train", args.out and args.out / "training", name=config.name)
-    _say(f"1/2  Self-play training, {config.steps} steps on {config.ranks} ranks, in {training}")
-    if code := _foreground("training", training, quiet=True):
-        return code
-    result = build_result(training)
-    if not args.json:
-        Console(markup=False, highlight=False).print(render(result))
     rivals = TournamentConfig(
         players=[config.model, f"ckpt:{training}", "random", "optimal"],
         games=[quota.game for quota in config.games],
         pairs=args.pairs,
         seed=args.seed,
     )
+    _say(f"1/2  Self-play training: {config.steps} steps, {config.ranks} ranks")
+    code, asked = _foreground("training", training, quiet=True)
+    if code == 1 or asked:
+        _say(f"Afterwards, the tournament: {_tournament_command(rivals, args)}")
+    if code or asked:
+        return code or 1
+    result = build_result(training)
+    if not args.json:
+        print_result(result)
+        print(flush=True)
     tournament = create_run(rivals, "tournament", args.out and args.out / "tournament")
-    _say(f"2/2  Tournament of base, trained, random and optimal, {args.pairs} pairs each, in {tournament}")
-    if code := _foreground("evals", tournament, quiet=args.json):
-        return code
-    if args.json:
+    _say(f"2/2  Tournament of base, trained, random and optimal: {args.pairs} pairs each, run {tournament}")
+    code, _ = _foreground("evals", tournament, quiet=args.json)
+    if args.json and not code:
         from evals.report import build_result as tournament_result
 
         print(json.dumps({**tournament_result(tournament), "training": result}, indent=2))
-    return 0
+    return code
 
 
-def _foreground(module: str, run_dir: Path, quiet: bool) -> int:
-    """Run a job to its end; signals reach it directly, since it shares our terminal."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _tournament_command(config: TournamentConfig, args: argparse.Namespace) -> str:
+    """What a user types to play the second half alone."""
+    words = ["spiral-arena", "tournament", "--player", *config.players, "--game", *config.games]
+    words += ["--pairs", str(config.pairs), "--seed", str(config.seed)]
+    return shlex.join([*words, *(["--out", str(args.out / "tournament")] if args.out else [])])
+
+
+def _foreground(module: str, run_dir: Path, quiet: bool) -> tuple[int, bool]:
+    """Run a job to its end; returns its exit code, and whether somebody asked it to stop.
+
+    The job is in a process group of its own, and each signal that comes here is passed on: it gets every one
+    just once, whether from the terminal or from another program.
+    """
+    jobs: list[subprocess.Popen[bytes]] = []
+    asked: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+        for job in jobs:
+            job.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in _SIGNALS}
     try:
-        process = subprocess.Popen(
-            job_command(module, str(run_dir)),
-            env=job_environment(),
-            stdout=subprocess.DEVNULL if quiet else None,
-            preexec_fn=_listen,
-        )
-        return process.wait()
+        command = job_command(module, str(run_dir))
+        out = subprocess.DEVNULL if quiet else None
+        job = subprocess.Popen(command, env=job_environment(), stdout=out, process_group=0)
+        jobs.append(job)
+        for number in asked[:1]:
+            job.send_signal(number)
+        code = job.wait()
+        return (code if code >= 0 else 1), bool(asked)
     finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _listen() -> None:
-    """In the job: undo our own ignoring of Ctrl-C, which children inherit."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(text: str) -> None:
-    print(one_line(text), file=sys.stderr, flush=True)
+    print(one_line(text, 2000), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

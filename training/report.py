@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from arena.config.train import TrainConfig
 from arena.core.registry import GameSpec
+from arena.core.sanitise import one_line
 from arena.runs.rows import MatchRow, MetricRow, TurnRow
 from arena.runs.store import RunStore
 from evals.runner import MatchLog, match_row
@@ -24,7 +25,8 @@ from training.metrics import baseline_metrics, game_metrics, plain_metrics
 from training.rollout import Played
 
 LINE_SECONDS = 10.0
-_ABBREVIATED = {"optimal_move_rate": "optimal moves", "exploitability": "exploitability", "value_loss": "value loss"}
+_EXACT = {"optimal_move_rate": "optimal moves", "exploitability": "exploitability", "value_loss": "value loss"}
+"""The measures against exact solutions that a line has room for."""
 
 
 class Recorder:
@@ -87,12 +89,14 @@ class Live:
         self._bar: Progress | None = None
         if sys.stderr.isatty():
             columns = (
-                TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(),
-                TimeElapsedColumn(), TextColumn("{task.fields[left]} left", style="dim"),
-                TextColumn("{task.fields[news]}"),
+                TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), MofNCompleteColumn(),
+                TimeElapsedColumn(), TextColumn("{task.fields[left]}", markup=False),
+                TextColumn("{task.fields[news]}", style="dim", markup=False),
             )  # fmt: skip
             self._bar = Progress(*columns, console=self._console)
-            self._task = self._bar.add_task(config.name, total=config.steps, completed=first, left="–", news="")
+            news = "" if first else "measuring the start"
+            name = one_line(config.name, 16)
+            self._task = self._bar.add_task(name, total=config.steps, completed=first, left="", news=news)
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -106,55 +110,62 @@ class Live:
             self._bar.stop()
 
     def show(self, report: StepReport) -> None:
-        """Tell of one finished step."""
+        """Tell of one finished step; of step 0, the start, before the clock for the time left begins."""
         if report.evaluation is not None:
-            for line in evaluation_lines(report.step, report.evaluation):
+            for line in evaluation_lines(report.step, self._config.steps, report.evaluation):
                 self._console.print(line, soft_wrap=True)
-        left = self._left(report.step)
-        news = _news(report)
+        if report.step <= self._first:
+            self._began = time.monotonic()
+        left, news = self._left(report.step), _news(report)
         if self._bar is not None:
             self._bar.update(self._task, completed=report.step, left=left, news=news)
             return
         now = time.monotonic()
         if now - self._told >= LINE_SECONDS or report.step == self._config.steps:
             self._told = now
-            print(f"step {report.step}/{self._config.steps}, {left} left, {news}", file=sys.stderr, flush=True)
+            parts = [f"step {report.step}/{self._config.steps}", left, news]
+            print(", ".join(part for part in parts if part), file=sys.stderr, flush=True)
 
     def _left(self, step: int) -> str:
         done = step - self._first
         if done < 1:
-            return "–"
+            return ""
         seconds = (time.monotonic() - self._began) / done * (self._config.steps - step)
-        return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+        minutes, rest = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        clock = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+        return f"{clock} left"
 
 
 def _news(report: StepReport) -> str:
     if not report.matches:
         return ""
     forfeits = sum(match.forfeit is not None for match in report.matches) / len(report.matches)
-    entropy = report.update.get("entropy", 0.0)
-    return f"{len(report.matches)} matches, forfeits {forfeits:.1%}, entropy {entropy:.2f}"
+    news = f"forfeits {forfeits:.1%}"
+    if "entropy" in report.update:
+        news += f", entropy {report.update['entropy']:.2f}"
+    return news + (", update skipped" if report.update.get("skipped_updates") else "")
 
 
-def evaluation_lines(step: int, evaluation: Evaluation) -> list[str]:
-    """One line a game: scores against the opponents, and the exact measure, each with its interval."""
+def evaluation_lines(step: int, steps: int, evaluation: Evaluation) -> list[str]:
+    """One line a game, below 100 columns: the exact measure, then the scores, each ± half its 95 % interval."""
+    games = list(dict.fromkeys(row.game for row in evaluation.metrics))
+    short = {game: game.partition("?")[0] for game in games}
+    width = max((len(name) for name in short.values()), default=0)
     lines = []
-    for game in dict.fromkeys(row.game for row in evaluation.metrics):
-        parts = []
-        for row in evaluation.metrics:
-            if row.game != game:
-                continue
-            if row.name == "score":
-                parts.append(f"{row.opponent} {_figure(row)}")
-            elif row.name in _ABBREVIATED:
-                parts.append(f"{_ABBREVIATED[row.name]} {_figure(row)}")
-        lines.append(f"step {step:4d}  {game.partition('?')[0]}: {'  '.join(parts)}")
+    for game in games:
+        mine = [row for row in evaluation.metrics if row.game == game]
+        exact = [f"{_EXACT[row.name]} {_figure(row, 3)}" for row in mine if row.name in _EXACT]
+        scores = [f"{one_line(row.opponent, 40)} {_figure(row, 2)}" for row in mine if row.name == "score"]
+        head = f"step {step:>{len(str(steps))}}  {one_line(short[game]):<{width}}"
+        lines.append("  ".join([head, *exact, *scores]))
     return lines
 
 
-def _figure(row: MetricRow) -> str:
+def _figure(row: MetricRow, digits: int) -> str:
     if row.value is None:
         return "—"
+    value = f"{row.value:.{digits}f}".replace("-", "−")
     if row.low is None or row.high is None:
-        return f"{row.value:.3f}"
-    return f"{row.value:.3f} ({row.low:.3f}–{row.high:.3f})"
+        return value
+    return f"{value}±{(row.high - row.low) / 2:.2f}"

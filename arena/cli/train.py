@@ -57,11 +57,13 @@ def _training_run(run: str) -> Path:
 
 def _new_training(config: str, settings: list[str], run_dir: Path | None) -> Path:
     from arena.config.base import apply_settings, find_toml, read_toml, validate
+    from arena.config.checks import check_training
     from arena.config.train import TrainConfig
     from arena.runs.launch import create_run
 
     path = find_toml(config)
     resolved = validate(TrainConfig, apply_settings(read_toml(path), settings), path.name)
+    check_training(resolved)
     given = path.read_text(encoding="utf-8") if not settings else None
     return create_run(resolved, "train", run_dir, toml=given, name=resolved.name)
 

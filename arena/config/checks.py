@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
-from arena.core.errors import UsageError
+from arena.config.train import TrainConfig
+from arena.core.errors import UnknownName, UsageError
 from arena.core.registry import GameSpec, PlayerSpec, discover, player_module
 
 
@@ -42,3 +45,21 @@ def _check_oracles(games: Iterable[GameSpec]) -> None:
                 f"The player optimal cannot play {game.name}: no exact solution is known here.",
                 f"It plays {', '.join(solved)}.",
             )
+
+
+def check_training(config: TrainConfig) -> None:
+    """See that the model and the opponents which a training configuration names are there; nothing is loaded.
+
+    Raises UsageError for an unknown one, or for a model that training cannot start from.
+    """
+    model = PlayerSpec.parse(config.model)
+    if model.backend != "ckpt" or model.options:
+        raise UsageError(f"Training cannot start from '{config.model}'.", "model is a ckpt: spec without options.")
+    try:
+        check_players([config.model], [])
+    except UnknownName:
+        known = sorted(path.name for path in Path(player_module("ckpt").BUNDLED).iterdir())
+        if difflib.get_close_matches(model.target, known, cutoff=0.5):
+            raise UnknownName("model", model.target, known) from None
+        raise
+    check_players([name for name in config.evaluation.opponents if name != "start"], [])

@@ -8,7 +8,7 @@ The answer is the last balanced `\boxed{…}` after the thought, else its last l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from arena.core.game import Action, Illegal
@@ -64,13 +64,14 @@ def _closing_brace(text: str, start: int) -> int | None:
     return None
 
 
-def match_action(answer: str, legal: Iterable[Action], vocabulary: Iterable[Action] = ()) -> Action | Illegal:
+def match_action(answer: str, legal: Collection[Action], vocabulary: Iterable[Action] = ()) -> Action | Illegal:
     """The one legal action that `answer` names: case-insensitive, brackets optional.
 
     `vocabulary` lists every action that the game ever has, so that naming one that is not legal now
     is told apart from naming none. Several distinct actions are refused, never "the first wins".
     """
-    legal = list(legal)
+    if answer in legal:
+        return answer
     names = {_bare(action): action for action in (*vocabulary, *legal)}
     if not answer.strip():
         return Illegal("the answer is empty")

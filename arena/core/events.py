@@ -1,10 +1,13 @@
-"""What happens in a match, as a stream: the only thing that recorders, viewers and trainers read."""
+"""What happens in a match, as a stream: the only thing that recorders, viewers and trainers read.
+
+Events carry the position itself; its board is drawn only where somebody looks.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from arena.core.game import Action, Variant
+from arena.core.game import Action, State, Variant
 from arena.core.player import Reply
 
 
@@ -14,7 +17,12 @@ class MatchStarted:
     variant: Variant
     players: tuple[str, str]
     key: int
-    board: str
+    state: State
+    """The first position."""
+
+    @property
+    def board(self) -> str:
+        return self.state.board()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,12 @@ class TurnTaken:
     reply: Reply
     action: Action
     attempt: int
-    board: str
+    state: State
     """The position after the action."""
+
+    @property
+    def board(self) -> str:
+        return self.state.board()
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ async def play(
     """
     state = start if start is not None else game.new(key)
     rules = (state.rules(0), state.rules(1))
-    yield MatchStarted(game.name, game.variant, (players[0].name, players[1].name), key, state.board())
+    yield MatchStarted(game.name, game.variant, (players[0].name, players[1].name), key, state)
     turn = 0
     while (seat := state.to_act) is not None:
         observation = state.observe(seat)
@@ -107,7 +107,7 @@ async def play(
             return
         assert not isinstance(action, Illegal)
         state = state.apply(action)
-        yield TurnTaken(turn, seat, observation, reply, action, attempt, state.board())
+        yield TurnTaken(turn, seat, observation, reply, action, attempt, state)
         turn += 1
     returns = state.returns()
     assert returns is not None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from arena.core.game import Action, State, Variant
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class View:
-    """All that a player gets to know when it is its turn."""
+    """All that a player gets to know when it is its turn.
+
+    Every attempt gets a view of its own. Not frozen, only because a frozen one takes five times as long to make.
+    """
 
     game: str
     variant: Variant
@@ -55,6 +58,9 @@ class Usage:
     reasoning_tokens: int = 0
 
 
+_NO_USAGE = Usage()
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One answer of a player."""
@@ -63,7 +69,7 @@ class Reply:
     thought: str
     answer: str
     finish_reason: str = "stop"
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = _NO_USAGE
     seconds: float = 0.0
     sample: Sample | None = None
 

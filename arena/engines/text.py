@@ -1,7 +1,7 @@
 """Text to ids and back, with the tokenizer file of a model folder. Loads no torch.
 
-Prompts and replies repeat a lot in self-play, so both directions remember what they did: whole prompts and whole
-replies, never pieces, so that the ids and the text are always those of the tokenizer itself.
+Replies repeat a lot in self-play, so they are remembered: whole ones, never pieces, so that the text is always the
+tokenizer's own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ class TextCodec:
             sorted(token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special)
         )
         self._renderer: Any = None
-        self.encode = lru_cache(_REMEMBERED)(self._encode)
         self.decode = lru_cache(_REMEMBERED)(self._decode)
 
     def neutral(self, text: str) -> str:
@@ -61,7 +60,8 @@ class TextCodec:
         fast: Any = PreTrainedTokenizerFast
         return fast(tokenizer_object=self._tokenizer, chat_template=template, **special)
 
-    def _encode(self, text: str) -> tuple[int, ...]:
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The ids of a whole input; nothing is added to it."""
         return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _decode(self, ids: tuple[int, ...]) -> str:

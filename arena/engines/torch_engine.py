@@ -16,7 +16,7 @@ import random
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ from arena.engines.sampler import draw
 
 _PREFILL_TOKENS = 1024
 """Prompt tokens of one forward pass: enough for full matrix speed, few enough for the caches."""
-_PATIENCE = 4
+_PATIENCE = 8
 """Steps that an arrival waits at most for company while rows are in flight."""
 
 
@@ -57,35 +57,34 @@ class Stats:
 class _Request:
     """One call of `generate`."""
 
-    __slots__ = ("future", "limit", "logprobs", "on_token", "prompt", "sampling", "tokens", "uniform", "version")
+    __slots__ = ("future", "on_token", "prompt", "sampling", "uniform")
 
     def __init__(
         self,
         prompt: tuple[int, ...],
         sampling: Sampling,
         key: str,
-        limit: int,
         future: asyncio.Future[Completion],
         on_token: Callable[[Sequence[int]], None] | None,
     ) -> None:
-        self.prompt, self.sampling, self.limit, self.future, self.on_token = prompt, sampling, limit, future, on_token
+        self.prompt, self.sampling, self.future, self.on_token = prompt, sampling, future, on_token
         self.uniform = random.Random(key).random
-        self.tokens: list[int] = []
-        self.logprobs: list[float] = []
-        self.version = 0
 
 
 @dataclass(slots=True, eq=False)
 class _Row:
-    """One sequence in the cache: a prompt and the tokens so far, shared by the requests that drew just those."""
+    """One sequence in the cache, shared by the requests whose prompt, sampling and tokens so far are just these."""
 
     slot: int
     length: int
-    """Tokens whose keys and values are in the cache."""
-    token: int
-    """The last token drawn, not yet fed."""
+    """Tokens whose keys and values are in the cache: all but the last one drawn."""
     sampling: Sampling
-    requests: list[_Request] = field(default_factory=list)
+    limit: int
+    version: int
+    requests: list[_Request]
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    watched: bool = False
 
 
 class _Block(NamedTuple):
@@ -123,6 +122,8 @@ class TorchEngine:
         self._model.load(_as_weights(folder.weights if weights is None else weights))
         self._version = 0
         self._stats = Stats()
+        self._samplings: dict[Sampling, Sampling] = {}
+        self._open: set[_Request] = set()
         self._waiting: list[_Request] = []
         self._waited = 0
         self._rows: list[_Row] = []
@@ -160,15 +161,19 @@ class TorchEngine:
         if room < 1:
             raise ArenaError(f"The prompt has {len(prompt)} tokens; the model takes {len(prompt) + room - 1}.")
         loop = asyncio.get_running_loop()
-        limit = max(1, min(sampling.max_tokens, room))
-        request = _Request(prompt, sampling, key, limit, loop.create_future(), on_token)
+        sampling = self._samplings.setdefault(sampling, sampling)  # one object each, so that `is` tells
+        request = _Request(prompt, sampling, key, loop.create_future(), on_token)
         if self._loop is not loop:
             self._forget(loop)
+        self._open.add(request)
         self._waiting.append(request)
         self._stats.requests += 1
         if self._task is None:
             self._task = loop.create_task(self._run())
-        return await request.future
+        try:
+            return await request.future
+        finally:
+            self._open.discard(request)
 
     def load(self, weights: object) -> None:
         """Publish other weights of the same shape, from a state dict, a safetensors file or a model folder.
@@ -191,6 +196,7 @@ class TorchEngine:
     def _forget(self, loop: asyncio.AbstractEventLoop) -> None:
         """Drop what a closed event loop left in flight."""
         self._loop, self._task = loop, None
+        self._open.clear()
         self._waiting, self._rows = [], []
 
     async def _run(self) -> None:
@@ -213,9 +219,8 @@ class TorchEngine:
             await asyncio.sleep(0)
 
     def _fail(self, error: Exception) -> None:
-        requests = self._waiting + [request for row in self._rows for request in row.requests]
         self._waiting, self._rows = [], []
-        for request in requests:
+        for request in self._open:
             if not request.future.done():
                 request.future.set_exception(error)
 
@@ -231,7 +236,7 @@ class TorchEngine:
         """Whether to run the waiting prompts now: few arrivals beside many rows wait a little for company."""
         self._waited += 1
         room = len(self._rows) < self._max_rows
-        ready = not self._rows or self._waited > _PATIENCE or 8 * len(self._waiting) >= len(self._rows)
+        ready = not self._rows or self._waited > _PATIENCE or 4 * len(self._waiting) >= len(self._rows)
         return room and ready
 
     # -- prompts ------------------------------------------------------------------------------------------
@@ -242,17 +247,16 @@ class TorchEngine:
         rows: dict[tuple[tuple[int, ...], Sampling], _Row] = {}
         room, left = self._max_rows - len(self._rows), []
         for request in self._waiting:
+            key = (request.prompt, request.sampling)
             if request.future.done():
                 continue
-            key = (request.prompt, request.sampling)
-            row = rows.get(key)
-            if row is None:
+            if key not in rows:
                 if len(rows) >= room:
                     left.append(request)
                     continue
-                row = rows[key] = _Row(-1, len(request.prompt), -1, request.sampling)
-            request.version = self._version
-            row.requests.append(request)
+                rows[key] = self._new_row(request)
+            rows[key].requests.append(request)
+            rows[key].watched |= request.on_token is not None
         self._waiting = left
         fresh = list(rows.values())
         if not fresh:
@@ -260,13 +264,18 @@ class TorchEngine:
         begin = time.perf_counter()
         found = self._prompts([prompt for prompt, _ in rows])
         first = len(self._rows)
-        self._reserve(first + len(fresh), max(row.length + max(r.limit for r in row.requests) for row in fresh))
+        self._reserve(first + len(fresh), max(row.length + row.limit for row in fresh))
         for index, (row, (block, place)) in enumerate(zip(fresh, found, strict=True)):
             row.slot = first + index
             self._kv[:, :, row.slot, :, : row.length].copy_(block.kv[:, :, place, :, : row.length])
         logits = torch.stack([block.logits[place] for block, place in found])
         self._stats.model_seconds += time.perf_counter() - begin
         self._settle(self._rows + self._draw(fresh, logits))
+
+    def _new_row(self, request: _Request) -> _Row:
+        length = len(request.prompt)
+        limit = max(1, min(request.sampling.max_tokens, self._model.shape.max_positions - length))
+        return _Row(-1, length, request.sampling, limit, self._version, [])
 
     def _prompts(self, prompts: list[tuple[int, ...]]) -> list[tuple[_Block, int]]:
         """Keys, values and logits of each prompt, from memory or by running it."""
@@ -303,7 +312,7 @@ class TorchEngine:
         for first in range(0, len(self._rows), self._max_rows):
             part = self._rows[first : first + self._max_rows]
             begin = time.perf_counter()
-            logits = self._model.decode([row.token for row in part], [row.length for row in part], self._kv, first)
+            logits = self._model.decode([row.tokens[-1] for row in part], [row.length for row in part], self._kv, first)
             self._stats.model_seconds += time.perf_counter() - begin
             self._stats.rows += len(part)
             for row in part:
@@ -313,11 +322,11 @@ class TorchEngine:
 
     def _draw(self, rows: list[_Row], logits: Tensor) -> list[_Row]:
         """Draw for every request of the rows; returns the rows that go on, split ones with their parent's slot."""
+        if all(row.sampling is rows[0].sampling for row in rows):
+            return self._draw_alike(rows, logits)
         by_sampling: dict[Sampling, list[int]] = {}
         for index, row in enumerate(rows):
             by_sampling.setdefault(row.sampling, []).append(index)
-        if len(by_sampling) == 1:
-            return self._draw_alike(rows, logits)
         going: list[_Row] = []
         for places in by_sampling.values():
             going += self._draw_alike([rows[place] for place in places], logits[places])
@@ -338,38 +347,48 @@ class TorchEngine:
         return self._hand_out(rows, tokens, logprobs)
 
     def _hand_out(self, rows: list[_Row], tokens: list[int], logprobs: list[float]) -> list[_Row]:
+        """Give each request its token, in order; a row goes on as one row for each token that its requests drew."""
         going: list[_Row] = []
         at = 0
         for row in rows:
-            requests = row.requests
-            if len(requests) == 1:
-                if self._give(requests[0], tokens[at], logprobs[at]):
-                    row.token = tokens[at]
+            if len(row.requests) == 1:
+                if self._extend(row, tokens[at], logprobs[at]):
                     going.append(row)
                 at += 1
                 continue
-            parts: dict[int, list[_Request]] = {}
-            for request in requests:
-                if self._give(request, tokens[at], logprobs[at]):
-                    parts.setdefault(tokens[at], []).append(request)
+            parts: dict[int, tuple[float, list[_Request]]] = {}
+            for request in row.requests:
+                token = tokens[at]
+                if token in parts:
+                    parts[token][1].append(request)
+                else:
+                    parts[token] = logprobs[at], [request]
                 at += 1
-            for token, part in parts.items():
-                going.append(_Row(row.slot, row.length, token, row.sampling, part))
+            for token, (logprob, requests) in parts.items():
+                part = row if len(parts) == 1 else self._part(row, requests)
+                if self._extend(part, token, logprob):
+                    going.append(part)
         return going
 
-    def _give(self, request: _Request, token: int, logprob: float) -> bool:
-        """Append a token; False where the request ends here."""
-        request.tokens.append(token)
-        request.logprobs.append(logprob)
-        if request.on_token is not None:
-            request.on_token(request.tokens)
+    def _part(self, row: _Row, requests: list[_Request]) -> _Row:
+        return replace(row, requests=requests, tokens=row.tokens[:], logprobs=row.logprobs[:])
+
+    def _extend(self, row: _Row, token: int, logprob: float) -> bool:
+        """Append a token; False where the row ends here, or nobody waits for it any more."""
+        row.tokens.append(token)
+        row.logprobs.append(logprob)
+        if row.watched:
+            for request in row.requests:
+                if request.on_token is not None:
+                    request.on_token(row.tokens)
         stop = token in self._eos
-        if not stop and len(request.tokens) < request.limit:
-            return not request.future.done()  # cancelled meanwhile
-        if not request.future.done():
-            reason = "stop" if stop else "length"
-            done = Completion(tuple(request.tokens), tuple(request.logprobs), reason, request.version)
-            request.future.set_result(done)
+        if not stop and len(row.tokens) < row.limit:
+            return not row.requests[0].future.done() or not all(request.future.done() for request in row.requests)
+        reason = "stop" if stop else "length"
+        done = Completion(tuple(row.tokens), tuple(row.logprobs), reason, row.version)
+        for request in row.requests:
+            if not request.future.done():
+                request.future.set_result(done)
         return False
 
     # -- the cache ----------------------------------------------------------------------------------------
@@ -386,12 +405,13 @@ class TorchEngine:
         if movers:
             free = [slot for slot, row in enumerate(placed) if row is None]
             self._reserve(len(rows), 0)
-            longest = max(row.length for row in movers)
-            taken = self._kv[:, :, [row.slot for row in movers], :, :longest]
-            self._kv[:, :, free, :, :longest] = taken
+            begin = time.perf_counter()
             for slot, row in zip(free, movers, strict=True):
+                # A free slot is nobody's source: a source below len(rows) was kept by its first row.
+                self._kv[:, :, slot, :, : row.length] = self._kv[:, :, row.slot, :, : row.length]
                 row.slot = slot
                 placed[slot] = row
+            self._stats.model_seconds += time.perf_counter() - begin
         self._rows = [row for row in placed if row is not None]
 
     def _reserve(self, slots: int, capacity: int) -> None:

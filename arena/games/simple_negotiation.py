@@ -23,7 +23,8 @@ from __future__ import annotations
 import random
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from arena.core.game import Action, GameInfo, Illegal, check_options
@@ -191,7 +192,7 @@ class State:
             if move.kind == "accept" and offer is not None:
                 held = _trade(held, offer)
             offer = None
-        return replace(self, held=held, turn=self.turn + 1, offer=offer, last=move.kind, said=move.talk)
+        return State(held, self.values, self.turn + 1, offer, move.kind, move.talk)
 
     def returns(self) -> tuple[float, float] | None:
         if self.to_act is not None:
@@ -217,7 +218,12 @@ def _trade(held: tuple[Amounts, Amounts], offer: Offer) -> tuple[Amounts, Amount
 
 def _listed(amounts: Amounts) -> str:
     """The amounts in words, such as 2 Wood, 1 Gold; goods of which there are none are left out."""
-    return ", ".join(f"{n} {good}" for n, good in zip(amounts, GOODS, strict=True) if n) or "nothing"
+    wood, gold = amounts
+    if wood and gold:
+        return f"{wood} Wood, {gold} Gold"
+    if wood:
+        return f"{wood} Wood"
+    return f"{gold} Gold" if gold else "nothing"
 
 
 _SMALL_TALK = ("A fair trade?", "Let us both gain.", "I can do better than that.", "Think about it.", "Last word.")
@@ -249,6 +255,7 @@ class Move(NamedTuple):
 _BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 _TOKEN = re.compile(r"(accept|deny|offer\b.*)", re.IGNORECASE)
 _BARE = re.compile(r"(accept|deny|offer: ?[^\[\]]*->[^\[\]]*?)[.!]?", re.IGNORECASE)
+_OFFER = re.compile(r"^offer ?:? ?", re.IGNORECASE)
 _ITEM = re.compile(r"([0-9]{1,6}) ?(wood|gold)s?", re.IGNORECASE)
 _JOIN = re.compile(r" ?(?:,? and |,) ?", re.IGNORECASE)
 _HARMLESS = str.maketrans(
@@ -265,10 +272,16 @@ def read_move(answer: str) -> Move | Illegal:
     """
     if len(answer) > ANSWER_LIMIT:
         return Illegal(f"the answer is longer than {ANSWER_LIMIT} characters")
+    return _read(answer)
+
+
+@lru_cache(maxsize=512)
+def _read(answer: str) -> Move | Illegal:
+    """`read_move` of an answer of bounded length; kept, since `parse` and `apply` read the same text."""
     text = _one_safe_line(answer)
     if not text:
         return Illegal("the answer is empty")
-    found = [inner.strip() for inner in _BRACKETED.findall(text) if _TOKEN.fullmatch(inner.strip())]
+    found = [token for inner in _BRACKETED.findall(text) if _TOKEN.fullmatch(token := inner.strip())]
     talk = _talk(text)
     # Talk that was cut may end like an offer that nobody made.
     if not found and not talk.endswith(_CUT) and (bare := _BARE.fullmatch(talk)):
@@ -285,7 +298,7 @@ def read_move(answer: str) -> Move | Illegal:
     if not distinct:
         return Move("talk", talk, talk) if talk else Illegal("the answer is empty")
     (move,) = distinct.values()
-    return move._replace(talk=talk, action=f"{talk} {move.action}".strip())
+    return move._replace(talk=talk, action=f"{talk} {move.action}") if talk else move
 
 
 def _read_token(inner: str) -> Move | Illegal:
@@ -293,7 +306,7 @@ def _read_token(inner: str) -> Move | Illegal:
     kind = inner.lower()
     if kind in ("accept", "deny"):
         return Move(kind, "", f"[{kind.title()}]")
-    sides = re.sub(r"^offer ?:? ?", "", inner, flags=re.IGNORECASE).split("->")
+    sides = _OFFER.sub("", inner).split("->")
     if len(sides) != 2:
         return Illegal("an offer has two sides, like [Offer: 2 Wood -> 1 Gold]")
     give, get = _amounts(sides[0]), _amounts(sides[1])
@@ -309,17 +322,17 @@ def _amounts(side: str) -> Amounts | str:
         match = _ITEM.fullmatch(item)
         if match is None:
             return f"'{item[:40]}' is not a whole number of Wood or Gold"
-        if int(match.group(1)) == 0:
+        count, good = int(match[1]), match[2].title()
+        if count == 0:
             return "an amount must be at least 1"
-        totals[GOODS.index(match.group(2).title())] += int(match.group(1))
+        totals[GOODS.index(good)] += count
     return totals[0], totals[1]
 
 
 def _one_safe_line(text: str) -> str:
     """The text as one line without control characters, double quotes, braces, backslashes or special tokens."""
     text = unicodedata.normalize("NFKC", text)
-    text = _CLOSING.sub(")", plain(" ".join(text.split())).translate(_HARMLESS))
-    return " ".join(text.split())
+    return _CLOSING.sub(")", plain(" ".join(text.split())).translate(_HARMLESS))
 
 
 def _talk(text: str) -> str:

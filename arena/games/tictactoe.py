@@ -41,6 +41,13 @@ def winner(cells: str) -> int | None:
     return None
 
 
+@cache
+def _legal(cells: str) -> tuple[Action, ...]:
+    if winner(cells) is not None:
+        return ()
+    return tuple(action for action, mark in zip(_ACTIONS, cells, strict=True) if mark == EMPTY)
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """A board: nine characters, "X", "O" or ".", row by row. X to move where both have as many marks."""
@@ -57,9 +64,7 @@ class State:
         return INFO.utility
 
     def legal(self) -> list[Action]:
-        if winner(self.cells) is not None:
-            return []
-        return [action for action, mark in zip(_ACTIONS, self.cells, strict=True) if mark == EMPTY]
+        return list(_legal(self.cells))
 
     def sample(self, rng: random.Random) -> str:
         return rng.choice(self.legal())
@@ -83,7 +88,7 @@ class State:
         return "\n---+---+---\n".join(f" {a} | {b} | {c} " for a, b, c in (shown[0:3], shown[3:6], shown[6:9]))
 
     def parse(self, answer: str) -> Action | Illegal:
-        return match_action(answer, self.legal(), _ACTIONS)
+        return match_action(answer, _legal(self.cells), _ACTIONS)
 
     def apply(self, action: Action) -> State:
         """Mark the cell for the seat to act. Raises ValueError where the action is not legal."""

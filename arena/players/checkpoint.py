@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from arena.core.answer import split_reply
 from arena.core.engine import Engine, Sampling
-from arena.core.errors import ArenaError, UnknownName, UsageError
+from arena.core.errors import ArenaError, UsageError
 from arena.core.player import PlayerInfo, Reply, Sample, Usage, View
 from arena.core.registry import PlayerSpec, load_part
 from arena.core.sanitise import one_line
@@ -54,12 +54,15 @@ class PolicyPlayer:
     def __init__(self, engine: Engine, codec: TextCodec, style: str, sampling: Sampling, name: str) -> None:
         self.engine, self.codec, self.sampling, self.name = engine, codec, sampling, name
         self._style = cast(Style, load_part("arena.prompts", "prompt style", style))
+        self._ids = lru_cache(1 << 14)(self._encode)
 
     def prompt_ids(self, view: View) -> tuple[int, ...]:
         """The ids that the model reads for this view."""
-        codec = self.codec
-        rules, observation, illegal = map(codec.neutral, (view.rules, view.observation, view.illegal))
-        return codec.encode(self._style.build(rules, observation, codec, illegal))
+        return self._ids(view.rules, view.observation, view.illegal)
+
+    def _encode(self, *texts: str) -> tuple[int, ...]:
+        rules, observation, illegal = map(self.codec.neutral, texts)
+        return self.codec.encode(self._style.build(rules, observation, self.codec, illegal))
 
     async def act(self, view: View) -> Reply:
         begin = time.perf_counter()
@@ -118,8 +121,8 @@ def locate(target: str) -> Source:
     folder = Path(run)
     try:
         found = resolve(run, None if step == "latest" else int(step))
-    except UnknownName:
-        if folder.is_dir():
+    except UsageError:
+        if folder.is_dir() and step == "latest":
             raise ArenaError(f"{one_line(run)} is not a model folder (no config.json) and not a run.") from None
         raise
     offered = offered_weights(found.folder)

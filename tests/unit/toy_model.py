@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,12 @@ def reference(folder: Path) -> Any:
 
 
 def _tokenizer() -> Tokenizer:
-    """Bytes, with the end token at 0 and padding at 1."""
+    """Bytes, with the end token at 0, padding at 1, and pairs of letters that only a reply can hold, up to 511."""
     vocabulary = {END: 0, "<|pad|>": 1}
     for byte in sorted(pre_tokenizers.ByteLevel.alphabet()):
         vocabulary[byte] = len(vocabulary)
+    letters = "abcdefghijklmnop"
+    vocabulary |= {first + second: 258 + n for n, (first, second) in enumerate(product(letters, letters)) if n < 254}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
