@@ -15,8 +15,9 @@ its positive and the sum of its negative advantages apart: exactly the same loss
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -33,6 +34,10 @@ MICROBATCH = 48
 """Rows a forward pass: few enough that activations stay in the CPU's cache."""
 
 
+LEAST_KEPT = 0.1
+"""Lowest probability with which thinning keeps a turn: it bounds the weights at ten."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One trained turn: what was drawn, its advantage and its game's magnet coefficient."""
@@ -40,14 +45,16 @@ class Turn:
     sample: Sample
     advantage: float
     magnet: float
+    count: float = 1.0
+    """How many turns it stands for: more than one where others were thinned out."""
 
 
 @dataclass(slots=True)
 class Row:
-    """All turns of a minibatch with the same prompt and reply."""
+    """All turns of a step with the same prompt and reply."""
 
     sample: Sample
-    count: int = 0
+    count: float = 0.0
     gains: float = 0.0
     """Sum of the positive advantages."""
     losses: float = 0.0
@@ -95,11 +102,27 @@ def distinct_rows(turns: Sequence[Turn]) -> list[Row]:
     for turn in turns:
         key = (turn.sample.prompt_ids, turn.sample.token_ids)
         row = rows.setdefault(key, Row(turn.sample))
-        row.count += 1
-        row.gains += max(turn.advantage, 0.0)
-        row.losses += min(turn.advantage, 0.0)
-        row.magnet += turn.magnet
+        row.count += turn.count
+        row.gains += max(turn.advantage, 0.0) * turn.count
+        row.losses += min(turn.advantage, 0.0) * turn.count
+        row.magnet += turn.magnet * turn.count
     return list(rows.values())
+
+
+def thinned(turns: Sequence[Turn], threshold: float, rng: random.Random) -> list[Turn]:
+    """Keep a turn with probability |advantage| / threshold, within `LEAST_KEPT` and 1, weighed up by its inverse.
+
+    The expected gradient is unchanged; turns that teach little, such as those of a draw that was expected,
+    cost little. A threshold of 0 keeps all.
+    """
+    if threshold <= 0:
+        return list(turns)
+    kept = []
+    for turn in turns:
+        chance = min(1.0, max(abs(turn.advantage) / threshold, LEAST_KEPT))
+        if rng.random() < chance:
+            kept.append(replace(turn, count=turn.count / chance))
+    return kept
 
 
 class Learner:
@@ -132,31 +155,33 @@ class Learner:
         total = sum(ranks.gather(len(turns)))
         minibatches = max(1, round(total / self.config.minibatch))
         for epoch in range(self.config.epochs):
-            order = list(range(len(turns)))
-            draw(derive_key("minibatches", seed, step, epoch), f"rank{ranks.rank}").shuffle(order)
+            rng = draw(derive_key("minibatches", seed, step, epoch), f"rank{ranks.rank}")
+            rows = distinct_rows(thinned(turns, self.config.thin, rng))
+            rng.shuffle(rows)
             for part in range(minibatches):
-                self._minibatch([turns[index] for index in order[part::minibatches]], ranks, metrics)
+                self._minibatch(rows[part::minibatches], ranks, metrics)
         return _summed(metrics, ranks)
 
     def follow(self, decay: float) -> None:
         """Move the magnet towards the weights."""
         self.magnet.lerp_(self.policy.flat, 1 - decay)
 
-    def _minibatch(self, turns: Sequence[Turn], ranks: Ranks, metrics: Metrics) -> None:
+    def _minibatch(self, rows: Sequence[Row], ranks: Ranks, metrics: Metrics) -> None:
+        """One Adam step on the mean loss of all the turns that the ranks' rows stand for."""
         self.policy.grad.zero_()
-        rows = distinct_rows(turns)
         lengths = [len(row.sample.prompt_ids) + len(row.sample.token_ids) for row in rows]
         loss = 0.0
-        for group in by_length(lengths, MICROBATCH):
+        for group in _microbatches(rows, lengths):
             part = self._loss([rows[index] for index in group], metrics)
             part.backward()  # type: ignore[no-untyped-call]
             loss += float(part.detach())
-        counts = torch.tensor([float(len(turns)), loss], dtype=torch.float64)
+        turns = sum(row.count for row in rows)
+        counts = torch.tensor([turns, loss], dtype=torch.float64)
         ranks.add(self.policy.grad)
         ranks.add(counts)
         if counts[0] == 0:
             return
-        metrics.turns += len(turns)
+        metrics.turns += turns
         metrics.rows += len(rows)
         self.policy.grad.div_(float(counts[0]))
         norm = float(torch.linalg.vector_norm(self.policy.grad))
@@ -177,7 +202,7 @@ class Learner:
         logp = torch.log_softmax(scores, -1)
         taken = logp.gather(1, batch.targets[:, None])[:, 0]
         old = torch.tensor([value for row in rows for value in row.sample.logprobs])
-        weights = torch.tensor([[row.gains, row.losses, row.magnet, float(row.count)] for row in rows])[batch.row]
+        weights = torch.tensor([[row.gains, row.losses, row.magnet, row.count] for row in rows])[batch.row]
         gains, losses, magnet, count = weights.unbind(1)
         ratio = torch.exp(taken - old)
         clipped = ratio.clamp(1 - self.config.clip, 1 + self.config.clip)
@@ -219,6 +244,15 @@ class Learner:
             "exp_avg_sq": tensors["exp_avg_sq"].clone(),
         }
         self.adam.state[self._flat] = state
+
+
+def _microbatches(rows: Sequence[Row], lengths: Sequence[int]) -> list[list[int]]:
+    """Indices of rows that go through the model together; those without a magnet apart, as they need one pass less."""
+    groups = []
+    for pulled in (True, False):
+        mine = [index for index, row in enumerate(rows) if (row.magnet > 0) is pulled]
+        groups += [[mine[i] for i in part] for part in by_length([lengths[index] for index in mine], MICROBATCH)]
+    return groups
 
 
 def _summed(metrics: Metrics, ranks: Ranks) -> Metrics:

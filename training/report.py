@@ -165,7 +165,12 @@ def evaluation_lines(step: int, steps: int, evaluation: Evaluation) -> list[str]
 def _figure(row: MetricRow, digits: int) -> str:
     if row.value is None:
         return "—"
-    value = f"{row.value:.{digits}f}".replace("-", "−")
     if row.low is None or row.high is None:
-        return value
-    return f"{value}±{(row.high - row.low) / 2:.2f}"
+        return _short(row.value, digits)
+    return f"{_short(row.value, digits)}±{_short((row.high - row.low) / 2, 2)}"
+
+
+def _short(value: float, digits: int) -> str:
+    """Without the zero before the point."""
+    text = f"{abs(value):.{digits}f}".removeprefix("0")
+    return f"−{text}" if value < 0 and text.strip(".0") else text

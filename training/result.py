@@ -191,7 +191,7 @@ def _number(value: float, signed: bool, digits: int = 3) -> str:
 
 
 def _legend(result: dict[str, Any], series: dict[tuple[str, str, str | None], list[Figure]]) -> Text:
-    lines = ["Score: wins + draws / 2, per match. Last third: mean of the evaluations in the last third of the steps."]
+    lines = ["Score: wins + draws / 2, per match. Last third: mean over the last third of the steps."]
     if any(_chips(series, game) for game, _, _ in series):
         lines.insert(1, "Where it carries a sign, a score is the mean return per match.")
     if result["empty_batches"] or result["skipped_updates"]:

@@ -17,9 +17,6 @@ from arena.core.registry import GameSpec
 from training.advantages import Outcome
 from training.opponents import Opponent
 
-MOST_ATTEMPTS = 20
-"""Random walks tried before a random start gives up and begins at the first position."""
-
 
 @dataclass(frozen=True, slots=True)
 class Trajectory:
@@ -117,22 +114,16 @@ def plan(quotas: Sequence[GameQuota], lengths: dict[str, float], seed: int, firs
     return planned
 
 
-def random_start(spec: GameSpec, key: int) -> State | None:
-    """A position that random play reaches after a random number of turns, or None where all walks ended the match."""
-    longest = spec.game.INFO.max_turns
-    for attempt in range(MOST_ATTEMPTS):
-        rng = draw(key, "start", attempt)
-        state = spec.new(key)
-        for _ in range(rng.randrange(longest)):
-            action = state.parse(state.sample(rng))
-            if isinstance(action, Illegal):
-                break
-            state = state.apply(action)
-            if state.to_act is None:
-                break
-        if state.to_act is not None:
-            return state
-    return None
+def random_start(spec: GameSpec, key: int) -> State:
+    """A position of a match between random players, each of its turns alike likely."""
+    rng = draw(key, "start")
+    states = [spec.new(key)]
+    while states[-1].to_act is not None:
+        action = states[-1].parse(states[-1].sample(rng))
+        if isinstance(action, Illegal):
+            break
+        states.append(states[-1].apply(action))
+    return rng.choice([state for state in states if state.to_act is not None])
 
 
 async def collect(planned: Sequence[Planned], policy: Player, opponent: Opponent, shaping: str) -> Rollout:

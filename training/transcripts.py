@@ -13,6 +13,7 @@ from typing import NamedTuple
 from arena.core.game import Illegal, State
 from arena.core.keys import derive_key, draw
 from arena.core.registry import load_game
+from arena.games.simple_negotiation import State as Negotiation
 from arena.oracles.tictactoe import reachable
 from arena.players.scripted import decide
 
@@ -26,11 +27,11 @@ class Row(NamedTuple):
 
 
 SHARES = {
-    "tictactoe": 0.36,
-    "kuhn_poker": 0.14,
-    "simple_negotiation": 0.16,
-    "snake": 0.12,
-    "pig_dice": 0.07,
+    "tictactoe": 0.34,
+    "kuhn_poker": 0.12,
+    "simple_negotiation": 0.19,
+    "snake": 0.11,
+    "pig_dice": 0.09,
     "truth_and_deception": 0.11,
     "arithmetic": 0.04,
 }
@@ -72,7 +73,7 @@ def _matches(game: str, rng: random.Random) -> Iterator[Row]:
     """Turns of scripted players in matches against each other and against random play, without end."""
     skill = SKILL.get(game, 0.5)
     while True:
-        state: State = load_game(game).new(rng.getrandbits(48), **_variant(game, rng))
+        state = _first(game, rng)
         random_seat = rng.randrange(2) if rng.random() < _AGAINST_RANDOM else None
         while state.to_act is not None:
             if state.to_act == random_seat:
@@ -84,10 +85,15 @@ def _matches(game: str, rng: random.Random) -> Iterator[Row]:
             state = state.apply(action)
 
 
-def _variant(game: str, rng: random.Random) -> dict[str, str | int | float | bool]:
+def _first(game: str, rng: random.Random) -> State:
+    """Where a match begins: Kuhn mostly as one hand, a third of the negotiations with other holdings than usual."""
+    key = rng.getrandbits(48)
     if game == "kuhn_poker" and rng.random() < 0.7:
-        return {"hands": 1, "payoff": "chips"}
-    return {}
+        return load_game(game).new(key, hands=1, payoff="chips")
+    if game == "simple_negotiation" and rng.random() < 1 / 3:
+        wood, gold = rng.randrange(21), rng.randrange(21)
+        return Negotiation(held=((wood, gold), (20 - wood, 20 - gold)), turn=rng.randrange(9))
+    return load_game(game).new(key)
 
 
 def _turn(game: str, state: State, rng: random.Random, skill: float) -> tuple[Row, str]:

@@ -184,10 +184,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/warmstart"), help="folder of the checkpoints")
     parser.add_argument("--fresh", action="store_true", help="forget the checkpoints and start anew")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=16_000)
+    parser.add_argument("--steps", type=int, default=18_000)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--layers", type=int, default=3)
-    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--ranks", type=int, default=1)
     args = parser.parse_args()
     if args.fresh and args.work.exists():
         shutil.rmtree(args.work)

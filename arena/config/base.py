@@ -38,7 +38,9 @@ def validate(model: type[C], data: Mapping[str, Any], source: str = "configurati
 
 
 def _in_words(model: type[BaseModel], error: ValidationError, source: str) -> UsageError:
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # A misspelt key is both unknown and missing: the first says more.
+    first = next((item for item in errors if item["type"] == "extra_forbidden"), errors[0])
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return UnknownName(f"key in {source}", key, known_keys(model))

@@ -21,7 +21,7 @@ class GameQuota(Config):
     turns: Annotated[int, Field(ge=1)]
     """Turns of whole matches to collect a step."""
     weight: Annotated[float, Field(ge=0)] = 1.0
-    """Factor on this game's advantages: 1 is plain; less slows a game that would cycle."""
+    """Weight of this game's turns in the loss: 1 is plain; less lets a game have more turns without drowning others."""
     magnet: Annotated[float, Field(ge=0)] = 0.0
     """Coefficient of the KL to the magnet on this game's replies; 0 is off."""
     random_start: Share = 0.0
@@ -78,6 +78,8 @@ class OptimiserConfig(Config):
     epochs: Annotated[int, Field(ge=1)] = 1
     minibatch: Annotated[int, Field(ge=1)] = 256
     """Turns an Adam step, over all ranks."""
+    thin: Annotated[float, Field(ge=0)] = 0.0
+    """Turns with a smaller advantage are trained with a probability in proportion to it, and weighed up; 0 is off."""
 
 
 class SamplingConfig(Config):
@@ -144,4 +146,3 @@ class TrainConfig(Config):
     def has_magnet(self) -> bool:
         """Whether the run keeps a magnet, which is then what it offers."""
         return any(quota.magnet > 0 for quota in self.games)
-

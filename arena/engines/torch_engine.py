@@ -14,11 +14,9 @@ import asyncio
 import math
 import random
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,11 +25,10 @@ from arena.core.engine import Completion, Sampling
 from arena.core.errors import ArenaError
 from arena.engines.loading import ModelFolder, open_model, read_weights
 from arena.engines.process import settle
+from arena.engines.prompt_memory import PromptMemory
 from arena.engines.qwen3 import Qwen3, Shape
 from arena.engines.sampler import draw
 
-_PREFILL_TOKENS = 1024
-"""Prompt tokens of one forward pass: enough for full matrix speed, few enough for the caches."""
 _PATIENCE = 8
 """Steps that an arrival waits at most for company while rows are in flight."""
 
@@ -87,14 +84,6 @@ class _Row:
     watched: bool = False
 
 
-class _Block(NamedTuple):
-    """Prompts that were run together, kept for the next request with one of them."""
-
-    prompts: list[tuple[int, ...]]
-    kv: Tensor
-    logits: Tensor
-
-
 class TorchEngine:
     """Serves one Qwen3 model from its folder; satisfies `arena.core.engine.Engine`.
 
@@ -117,7 +106,7 @@ class TorchEngine:
         folder = model if isinstance(model, ModelFolder) else open_model(Path(model))
         self.folder = folder
         self._eos = frozenset(folder.eos)
-        self._max_rows, self._cache_bytes = max_rows, prompt_cache
+        self._max_rows = max_rows
         self._model = Qwen3(Shape.from_config(folder.config), torch.device(device), dtype)
         self._model.load(_as_weights(folder.weights if weights is None else weights))
         self._version = 0
@@ -129,9 +118,7 @@ class TorchEngine:
         self._rows: list[_Row] = []
         """Row i lives in slot i between steps."""
         self._kv = self._empty_kv(0, 0)
-        self._known: OrderedDict[tuple[int, ...], tuple[_Block, int]] = OrderedDict()
-        self._blocks: OrderedDict[int, _Block] = OrderedDict()
-        self._kept = 0
+        self._prompts = PromptMemory(self._model, prompt_cache)
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -183,12 +170,11 @@ class TorchEngine:
         """
         self._model.load(_as_weights(weights))
         self._version += 1
-        self._known.clear()
-        self._blocks.clear()
-        self._kept = 0
+        self._prompts.clear()
 
     def stats(self) -> dict[str, float]:
         """The counters of `Stats`, since the engine was made."""
+        self._stats.prompt_tokens = self._prompts.tokens_run
         return asdict(self._stats)
 
     # -- the task -----------------------------------------------------------------------------------------
@@ -244,25 +230,26 @@ class TorchEngine:
     def _admit(self) -> None:
         """Give waiting requests rows, one for each distinct prompt and sampling, and draw their first tokens."""
         self._waited = 0
-        rows: dict[tuple[tuple[int, ...], Sampling], _Row] = {}
+        rows: dict[tuple[tuple[int, ...], int], _Row] = {}
         room, left = self._max_rows - len(self._rows), []
         for request in self._waiting:
-            key = (request.prompt, request.sampling)
             if request.future.done():
                 continue
-            if key not in rows:
+            key = (request.prompt, id(request.sampling))
+            row = rows.get(key)
+            if row is None:
                 if len(rows) >= room:
                     left.append(request)
                     continue
-                rows[key] = self._new_row(request)
-            rows[key].requests.append(request)
-            rows[key].watched |= request.on_token is not None
+                row = rows[key] = self._new_row(request)
+            row.requests.append(request)
+            row.watched |= request.on_token is not None
         self._waiting = left
         fresh = list(rows.values())
         if not fresh:
             return
         begin = time.perf_counter()
-        found = self._prompts([prompt for prompt, _ in rows])
+        found = self._prompts.run([prompt for prompt, _ in rows])
         first = len(self._rows)
         self._reserve(first + len(fresh), max(row.length + row.limit for row in fresh))
         for index, (row, (block, place)) in enumerate(zip(fresh, found, strict=True)):
@@ -276,33 +263,6 @@ class TorchEngine:
         length = len(request.prompt)
         limit = max(1, min(request.sampling.max_tokens, self._model.shape.max_positions - length))
         return _Row(-1, length, request.sampling, limit, self._version, [])
-
-    def _prompts(self, prompts: list[tuple[int, ...]]) -> list[tuple[_Block, int]]:
-        """Keys, values and logits of each prompt, from memory or by running it."""
-        found = {prompt: self._known[prompt] for prompt in prompts if prompt in self._known}
-        missing = sorted({prompt for prompt in prompts if prompt not in found}, key=lambda p: (len(p), p))
-        start = 0
-        while start < len(missing):
-            stop = start + 1
-            while stop < len(missing) and (stop + 1 - start) * len(missing[stop]) <= _PREFILL_TOKENS:
-                stop += 1
-            block = _Block(missing[start:stop], *self._model.prefill(missing[start:stop]))
-            self._stats.prompt_tokens += sum(map(len, block.prompts))
-            found.update((prompt, (block, place)) for place, prompt in enumerate(block.prompts))
-            self._keep(block)
-            start = stop
-        return [found[prompt] for prompt in prompts]
-
-    def _keep(self, block: _Block) -> None:
-        """Remember a block; the oldest go where the memory is full."""
-        self._known.update((prompt, (block, place)) for place, prompt in enumerate(block.prompts))
-        self._blocks[id(block)] = block
-        self._kept += block.kv.nbytes + block.logits.nbytes
-        while self._kept > self._cache_bytes:
-            _, oldest = self._blocks.popitem(last=False)
-            self._kept -= oldest.kv.nbytes + oldest.logits.nbytes
-            for prompt in oldest.prompts:
-                self._known.pop(prompt, None)
 
     # -- tokens -------------------------------------------------------------------------------------------
 
@@ -371,7 +331,8 @@ class TorchEngine:
         return going
 
     def _part(self, row: _Row, requests: list[_Request]) -> _Row:
-        return replace(row, requests=requests, tokens=row.tokens[:], logprobs=row.logprobs[:])
+        tokens, logprobs = row.tokens[:], row.logprobs[:]
+        return _Row(row.slot, row.length, row.sampling, row.limit, row.version, requests, tokens, logprobs, row.watched)
 
     def _extend(self, row: _Row, token: int, logprob: float) -> bool:
         """Append a token; False where the row ends here, or nobody waits for it any more."""

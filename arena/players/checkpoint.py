@@ -111,7 +111,8 @@ def locate(target: str) -> Source:
         raise UsageError("The player ckpt needs a model.", f"Write {INFO.syntax}, or ckpt:tiny.")
     bundled = BUNDLED / target
     for folder in (bundled, Path(target)):
-        if (folder / "config.json").is_file():
+        # A run directory has a config.json too, which is not a model's.
+        if (folder / "config.json").is_file() and not (folder / "run.json").is_file():
             return Source(folder, folder)
     if target == "tiny":
         raise ArenaError(f"The bundled model is not in {BUNDLED}.", "Make it: spiral-arena warmstart")

@@ -7,6 +7,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from arena.core.errors import ArenaError
 from arena.runs.paths import RECORD, write_atomic
-from arena.runs.store import DB_NAME, RunReader
+from arena.runs.store import NoRows, RunReader
 
 TERMINAL = ("finished", "stopped", "failed")
 """Event kinds that end an attempt; "started" begins one."""
@@ -97,9 +98,8 @@ def read_record(run_dir: Path) -> RunRecord:
 def run_status(run_dir: Path, record: RunRecord) -> Status:
     """Status from the process and the newest event that starts or ends an attempt."""
     kind = None
-    if (run_dir / DB_NAME).exists():
-        with RunReader(run_dir) as reader:
-            event = reader.last_event(("started", *TERMINAL))
+    with suppress(NoRows), RunReader(run_dir) as reader:
+        event = reader.last_event(("started", *TERMINAL))
         kind = event.kind if event else None
     if kind in TERMINAL:
         return Status(kind)

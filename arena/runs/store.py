@@ -194,6 +194,10 @@ class RunStore:
                 db.execute(f"DELETE FROM {table} WHERE step > ?", (step,))
 
 
+class NoRows(ArenaError):
+    """A run whose job has not stored anything yet."""
+
+
 class RunReader:
     """Reads a run's database without ever writing or blocking its writer.
 
@@ -203,10 +207,12 @@ class RunReader:
     def __init__(self, run_dir: Path) -> None:
         self.path = run_dir / DB_NAME
         if not self.path.is_file():
-            raise ArenaError(f"{run_dir} has no {DB_NAME} yet.", "The job creates it when it starts.")
+            raise NoRows(f"{run_dir} has no {DB_NAME} yet.", "The job creates it when it starts.")
         with plain_errors(self.path):
             self._db = _open_read_only(self.path)
             try:
+                if not table_names(self._db):
+                    raise NoRows(f"{self.path} is empty yet.", "Its job was killed at once; resume the run.")
                 check_version(self._db, self.path)
             except BaseException:
                 self._db.close()

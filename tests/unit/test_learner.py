@@ -13,7 +13,7 @@ from toy_model import make
 from arena.config.train import OptimiserConfig
 from arena.core.player import Sample
 from training.distributed import Ranks
-from training.learner import Learner, Metrics, Turn, distinct_rows
+from training.learner import Learner, Metrics, Turn, distinct_rows, thinned
 from training.policy import Policy
 
 MAX_TOKENS = 16
@@ -72,7 +72,7 @@ def test_merged_rows_give_the_plain_loss_and_gradient(model: Path, distinct: int
     expected = gradient_of(subject, batch)
     subject.adam.step = lambda *_: None  # type: ignore[method-assign,assignment]
     metrics = Metrics()
-    subject._minibatch(batch, Ranks(), metrics)
+    subject._minibatch(distinct_rows(batch), Ranks(), metrics)
     torch.testing.assert_close(subject.policy.grad, expected, atol=2e-6, rtol=2e-3)
     assert metrics.policy_loss == pytest.approx(float(plain_loss(subject, batch).detach()), rel=1e-4, abs=1e-6)
     assert metrics.rows == len(distinct_rows(batch)) <= distinct
@@ -83,6 +83,18 @@ def test_merging_keeps_positive_and_negative_advantages_apart() -> None:
     (row,) = distinct_rows([Turn(sample, 2.0, 0.1), Turn(sample, -0.5, 0.1), Turn(sample, 1.0, 0.3)])
     assert (row.gains, row.losses, row.count) == (3.0, -0.5, 3)
     assert row.magnet == pytest.approx(0.5)
+
+
+def test_thinning_keeps_the_expected_weights_and_drops_turns_that_teach_little() -> None:
+    sample = Sample((1, 2), (3,), (-1.0,), 0)
+    batch = [Turn(sample, 1.0, 0.1)] * 500 + [Turn(sample, -0.1, 0.1)] * 4000
+    kept = thinned(batch, 0.5, random.Random(0))
+    assert len(kept) == pytest.approx(500 + 800, rel=0.1)
+    (whole,), (part,) = distinct_rows(batch), distinct_rows(kept)
+    assert part.gains == pytest.approx(whole.gains)
+    assert part.losses == pytest.approx(whole.losses, rel=0.1)
+    assert part.magnet == pytest.approx(whole.magnet, rel=0.1)
+    assert thinned(batch, 0.0, random.Random(0)) == batch
 
 
 def test_a_good_action_becomes_likelier_and_a_bad_one_less_likely(model: Path) -> None:
