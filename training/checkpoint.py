@@ -62,6 +62,10 @@ class TrainerState:
     skipped_updates: int = 0
     bad_streak: int = 0
     """Consecutive steps with an update that was skipped."""
+    first_forfeits: float = 0.0
+    """Share of the first step's matches that were forfeited."""
+    lost_streak: int = 0
+    """Consecutive steps in which every match was forfeited."""
     seconds: float = 0.0
     """Wall time of training so far, over all attempts."""
 
@@ -85,7 +89,7 @@ def save(run_dir: Path, learner: Learner, files: ModelFiles, state: TrainerState
             save_file(tensors, folder / OPTIMISER)
             (folder / STATE).write_text(json.dumps(asdict(state), indent=1) + "\n")
         except SafetensorError as error:  # safetensors has an error of its own for a full disk
-            raise OSError(str(error)) from error
+            raise OSError(str(error).rpartition("I/O error: ")[2]) from error
 
     folder = write_checkpoint(checkpoints_dir(run_dir), state.step, write)
     for found in [found for found in list_checkpoints(run_dir) if found.step][:-keep]:

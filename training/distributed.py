@@ -94,6 +94,8 @@ def one_thread() -> None:
 @contextmanager
 def ranks(world: int) -> Iterator[Ranks]:
     """Join the group of `world` ranks. Rank 0 starts the others as copies of this process, and ends them."""
+    # A lost rank is told of in words; gloo's own log lines would only come before them.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     one_thread()
     if world <= 1:
         yield Ranks()

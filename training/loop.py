@@ -20,17 +20,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from arena.config.train import TrainConfig
-from arena.core.errors import ArenaError
 from arena.core.player import Player
 from arena.core.registry import GameSpec
 from training.advantages import Estimator
-from training.checkpoint import TrainerState
+from training.checkpoint import TrainerState, diverged
 from training.distributed import Ranks
 from training.evaluation import Evaluation, evaluate
 from training.learner import Learner, Metrics, Turn
 from training.metrics import MatchSummary, summarise
 from training.opponents import Opponent
 from training.rollout import Played, Rollout, collect, plan, without_samples
+
+MOST_FORFEITS = 0.5
+"""A run whose first step has fewer forfeits is expected to play on; one that begins with more may have to learn how."""
 
 
 @dataclass(slots=True)
@@ -77,7 +79,8 @@ def train(
     """Run to the configured number of steps; False where it was asked to stop before.
 
     `observe` and `save` are called on every rank and do their work on the first. Raises ArenaError after
-    `max_bad_steps` consecutive steps whose loss or gradient was not finite.
+    `max_bad_steps` consecutive steps whose loss or gradient was not finite, or whose matches were all forfeits
+    though the first ones were not.
     """
     config, state, group = parts.config, parts.state, parts.group
     if not state.started:
@@ -101,11 +104,7 @@ def train(
             report.seconds["evaluate"] = parts.clock.pop("evaluate")
             state.seconds += report.seconds["evaluate"]
         observe(report)
-        if state.bad_streak >= config.max_bad_steps:
-            raise ArenaError(
-                f"The loss or the gradient was not finite for {state.bad_streak} steps, up to step {state.step}.",
-                "Lower optimiser.lr and resume; the checkpoint before is sound.",
-            )
+        _refuse_to_go_on(parts)
         if state.step % config.checkpoint_every == 0 or state.step == config.steps:
             save()
             saved = state.step
@@ -124,6 +123,9 @@ def _step(parts: Parts, runner: asyncio.Runner) -> StepReport:
         turns = _turns(parts, rollout)
         matches = _summaries(parts, rollout)
         state.lengths |= _lengths(matches)
+        forfeits = sum(match.forfeit is not None for match in matches) / len(matches)
+        state.first_forfeits = forfeits if state.step == 0 else state.first_forfeits
+        state.lost_streak = state.lost_streak + 1 if forfeits == 1 else 0
     with _timed(parts, "learn"):
         metrics = _update(parts, turns)
     with _timed(parts, "publish"):
@@ -132,6 +134,18 @@ def _step(parts: Parts, runner: asyncio.Runner) -> StepReport:
     return StepReport(
         state.step + 1, matches, metrics.means() if metrics.tokens else {}, seconds, _featured(parts, rollout)
     )
+
+
+def _refuse_to_go_on(parts: Parts) -> None:
+    """Raise ArenaError after too many steps in a row that taught nothing but harm."""
+    state, most = parts.state, parts.config.max_bad_steps
+    if state.bad_streak >= most:
+        raise diverged(state.step, f"the loss or the gradient was not finite for {state.bad_streak} steps")
+    if state.lost_streak >= most and state.first_forfeits < MOST_FORFEITS:
+        raise diverged(
+            state.step,
+            f"for {state.lost_streak} steps every match was a forfeit, at first {state.first_forfeits:.0%} were",
+        )
 
 
 def _turns(parts: Parts, rollout: Rollout) -> list[Turn]:

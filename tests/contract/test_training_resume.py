@@ -77,32 +77,28 @@ def test_evaluation_does_not_disturb_training(straight: Path, small_model: Path,
     assert all(tensor.equal(tensors2[name]) for name, tensor in tensors.items())
 
 
-@pytest.mark.parametrize("instant", range(2))
-def test_killed_at_any_instant_it_resumes_to_the_same_run(
-    straight: Path, small_model: Path, tmp_path: Path, instant: int
-) -> None:
-    rng, run_dir = random.Random(instant), new_run(tmp_path / "run", small_model)
-    for _ in range(2):
+def test_killed_at_any_instant_it_resumes_to_the_same_run(straight: Path, small_model: Path, tmp_path: Path) -> None:
+    rng, run_dir = random.Random(), new_run(tmp_path / "run", small_model)
+    for _ in range(3):
         process = launch(run_dir)
-        goal = min(steps_stored(run_dir) + rng.randrange(1, 4), STEPS)
+        goal = min(steps_stored(run_dir) + rng.randrange(1, 3), STEPS)
         wait_for(lambda goal=goal: steps_stored(run_dir) >= goal, process)  # type: ignore[misc]
         time.sleep(rng.random() * 0.2)
         kill(process)
-    finish(run_dir)
+    train(run_dir)
     assert_same_run(straight, run_dir, STEPS)
 
 
-@pytest.mark.parametrize("step", [0, 4])
 def test_killed_while_it_writes_a_checkpoint_it_resumes_to_the_same_run(
-    straight: Path, small_model: Path, tmp_path: Path, step: int
+    straight: Path, small_model: Path, tmp_path: Path
 ) -> None:
     run_dir = new_run(tmp_path / "run", small_model)
-    process = launch(run_dir)
-    half = run_dir / "checkpoints" / f"step_{step}.tmp"
-    wait_for(lambda: half.exists() and any(half.iterdir()), process)
-    kill(process)
-    assert step not in [found.step for found in list_checkpoints(run_dir)]
-    finish(run_dir)
+    for step in (0, 4):
+        process = launch(run_dir)
+        half = run_dir / "checkpoints" / f"step_{step}.tmp"
+        wait_for(lambda half=half: half.exists() and any(half.iterdir()), process)  # type: ignore[misc]
+        kill(process)
+    train(run_dir)
     assert_same_run(straight, run_dir, STEPS)
 
 
@@ -152,7 +148,7 @@ def test_ctrl_c_finishes_the_step_saves_and_a_second_process_is_refused_meanwhil
     assert "Traceback" not in err
     assert list_checkpoints(run_dir)[-1].step == steps_stored(run_dir) < STEPS
     assert run_status(run_dir, read_record(run_dir)) == "stopped"
-    finish(run_dir)
+    train(run_dir)
     metrics, _, _ = rows(run_dir)
     assert metrics == rows(straight)[0]
 

@@ -14,7 +14,6 @@ from training.distributed import Ranks
 
 PROGRAM = """
 import os, sys, time
-import torch
 from arena.core.errors import ArenaError
 from training.distributed import ranks
 
@@ -23,7 +22,9 @@ if what == "early" and "SPIRAL_ARENA_RANK" in os.environ:
     sys.exit(3)
 try:
     with ranks(2) as group:
+        group.gather("here")
         if what == "exchange":
+            import torch
             tensor = torch.tensor([0.1, 0.2]) * (group.rank + 1)
             group.add(tensor)
             same = group.gather(tensor.tolist())
@@ -52,7 +53,7 @@ def run(program: list[str], tmp_path: Path, what: str) -> subprocess.CompletedPr
     path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
     environment = os.environ | {"PYTHONPATH": path}
     return subprocess.run(
-        [*program, what], env=environment, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+        [*program, what], env=environment, capture_output=True, text=True, timeout=240, check=False, cwd=tmp_path
     )
 
 

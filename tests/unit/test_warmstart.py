@@ -122,9 +122,9 @@ def test_warm_start_goes_on_from_its_checkpoint_bit_for_bit(tmp_path: Path, monk
     monkeypatch.setattr("training.warmstart.TOKENIZER_ROWS", 1000)
     straight, resumed = tmp_path / "straight", tmp_path / "resumed"
     warm_start(tmp_path / "a", straight, seed=1, steps=4, lr=1e-3, layers=1, group=Ranks())
-    with pytest.raises(KeyboardInterrupt):
-        with monkeypatch.context() as patch:
-            patch.setattr("training.warmstart.Trainer.train", _interrupted_after(3))
+    with monkeypatch.context() as patch:
+        patch.setattr("training.warmstart.Trainer.train", _interrupted_after(3))
+        with pytest.raises(KeyboardInterrupt):
             warm_start(tmp_path / "b", resumed, seed=1, steps=4, lr=1e-3, layers=1, group=Ranks())
     assert not resumed.exists()
     warm_start(tmp_path / "b", resumed, seed=1, steps=4, lr=1e-3, layers=1, group=Ranks())
