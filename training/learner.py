@@ -1,12 +1,14 @@
-"""The update: clipped policy gradient on the drawn tokens, with a KL to the magnet.
+"""The update: clipped policy gradient on the drawn tokens, with KL terms that hold it.
 
 Loss of one token with probability ratio ρ = π(token)/π_old(token) and advantage A (PPO, arXiv 1707.06347):
 
-    −min(ρ·A, clip(ρ, 1−ε, 1+ε)·A)  +  β·KL(π(·|prefix) ‖ magnet(·|prefix))
+    −min(ρ·A, clip(ρ, 1−ε, 1+ε)·A)  +  β·KL(π(·|prefix) ‖ magnet(·|prefix))  +  γ·KL(π(·|prefix) ‖ start(·|prefix))
 
 summed over a turn's tokens, divided by a constant (the most tokens a turn may have: "Dr. GRPO",
 arXiv 2503.20783, so that long and short replies weigh alike), averaged over turns. The magnet is a moving
-average of the weights, as in magnetic mirror descent (arXiv 2206.05825).
+average of the weights, as in magnetic mirror descent (arXiv 2206.05825). The last term, the anchor, counts
+only where the start was sure (`SURE`): what a model writes for certain is format and perception, what it
+chooses is not. Results reward decisions only; without the anchor, claims that were true drift.
 
 PPO's term is positively homogeneous in A, so equal (prompt, reply) rows are one row that carries the sum of
 its positive and the sum of its negative advantages apart: exactly the same loss and gradient.
@@ -26,7 +28,7 @@ from torch import Tensor
 from arena.config.train import OptimiserConfig
 from arena.core.keys import derive_key, draw
 from arena.core.player import Sample
-from training.batches import by_length, collate
+from training.batches import Batch, by_length, collate
 from training.distributed import Ranks
 from training.policy import Policy
 
@@ -34,17 +36,20 @@ MICROBATCH = 48
 """Rows a forward pass: few enough that activations stay in the CPU's cache."""
 
 
+SURE = 0.95
+"""The anchor holds tokens whose place the start model gave to one token with at least this probability."""
 LEAST_KEPT = 0.1
 """Lowest probability with which thinning keeps a turn: it bounds the weights at ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One trained turn: what was drawn, its advantage and its game's magnet coefficient."""
+    """One trained turn: what was drawn, its advantage and its game's coefficients of magnet and anchor."""
 
     sample: Sample
     advantage: float
-    magnet: float
+    magnet: float = 0.0
+    anchor: float = 0.0
     count: float = 1.0
     """How many turns it stands for: more than one where others were thinned out."""
 
@@ -61,6 +66,8 @@ class Row:
     """Sum of the negative ones."""
     magnet: float = 0.0
     """Sum of the magnet coefficients."""
+    anchor: float = 0.0
+    """Sum of the anchor coefficients."""
 
 
 @dataclass(slots=True)
@@ -72,6 +79,7 @@ class Metrics:
     rows: float = 0.0
     policy_loss: float = 0.0
     magnet_kl: float = 0.0
+    anchor_kl: float = 0.0
     old_kl: float = 0.0
     entropy: float = 0.0
     clipped: float = 0.0
@@ -86,6 +94,7 @@ class Metrics:
         return {
             "policy_loss": self.policy_loss / updates,
             "magnet_kl": self.magnet_kl / tokens,
+            "anchor_kl": self.anchor_kl / tokens,
             "old_kl": self.old_kl / tokens,
             "entropy": self.entropy / tokens,
             "clip_fraction": self.clipped / tokens,
@@ -106,6 +115,7 @@ def distinct_rows(turns: Sequence[Turn]) -> list[Row]:
         row.gains += max(turn.advantage, 0.0) * turn.count
         row.losses += min(turn.advantage, 0.0) * turn.count
         row.magnet += turn.magnet * turn.count
+        row.anchor += turn.anchor * turn.count
     return list(rows.values())
 
 
@@ -133,6 +143,8 @@ class Learner:
         self.config = config
         self.max_tokens = max_tokens
         self.temperature = temperature
+        self.start = policy.flat.clone()
+        """The weights that the anchor refers to: those the run began with."""
         self.magnet = policy.flat.clone()
         self._flat = torch.nn.Parameter(policy.flat)
         self._flat.grad = policy.grad
@@ -202,22 +214,32 @@ class Learner:
         logp = torch.log_softmax(scores, -1)
         taken = logp.gather(1, batch.targets[:, None])[:, 0]
         old = torch.tensor([value for row in rows for value in row.sample.logprobs])
-        weights = torch.tensor([[row.gains, row.losses, row.magnet, row.count] for row in rows])[batch.row]
-        gains, losses, magnet, count = weights.unbind(1)
+        columns = [[row.gains, row.losses, row.magnet, row.anchor, row.count] for row in rows]
+        gains, losses, magnet, anchor, count = torch.tensor(columns)[batch.row].unbind(1)
         ratio = torch.exp(taken - old)
         clipped = ratio.clamp(1 - self.config.clip, 1 + self.config.clip)
         surrogate = torch.minimum(ratio * gains, clipped * gains) + torch.minimum(ratio * losses, clipped * losses)
         loss = -surrogate.sum()
         if any(row.magnet for row in rows):
-            with torch.no_grad():
-                reference = self.policy.logits(batch.ids, batch.positions, self.magnet) / self.temperature
-                reference = torch.log_softmax(reference, -1)
-            kl = (logp.exp() * (logp - reference)).sum(-1)
+            kl = self._divergence(logp, batch, self.magnet, sure=False)
             loss = loss + (magnet * kl).sum()
             metrics.magnet_kl += float((kl.detach() * count).sum())
+        if any(row.anchor for row in rows):
+            kl = self._divergence(logp, batch, self.start, sure=True)
+            loss = loss + (anchor * kl).sum()
+            metrics.anchor_kl += float((kl.detach() * count).sum())
         with torch.no_grad():
             self._measure(metrics, logp, taken - old, ratio, count)
         return loss / self.max_tokens
+
+    def _divergence(self, logp: Tensor, batch: Batch, weights: Tensor, sure: bool) -> Tensor:
+        """KL(π ‖ other weights) at each reply token [n]; with `sure`, 0 where the others are not sure."""
+        with torch.no_grad():
+            reference = torch.log_softmax(
+                self.policy.logits(batch.ids, batch.positions, weights) / self.temperature, -1
+            )
+        kl = (logp.exp() * (logp - reference)).sum(-1)
+        return kl * (reference.max(-1).values >= math.log(SURE)) if sure else kl
 
     def _measure(self, metrics: Metrics, logp: Tensor, shift: Tensor, ratio: Tensor, count: Tensor) -> None:
         metrics.tokens += float(count.sum())
@@ -247,10 +269,10 @@ class Learner:
 
 
 def _microbatches(rows: Sequence[Row], lengths: Sequence[int]) -> list[list[int]]:
-    """Indices of rows that go through the model together; those without a magnet apart, as they need one pass less."""
+    """Indices of rows that go through the model together: alike in length, and in the further passes they need."""
     groups = []
-    for pulled in (True, False):
-        mine = [index for index, row in enumerate(rows) if (row.magnet > 0) is pulled]
+    for needs in sorted({(row.magnet > 0, row.anchor > 0) for row in rows}):
+        mine = [index for index, row in enumerate(rows) if (row.magnet > 0, row.anchor > 0) == needs]
         groups += [[mine[i] for i in part] for part in by_length([lengths[index] for index in mine], MICROBATCH)]
     return groups
 

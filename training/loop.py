@@ -158,7 +158,7 @@ def _turns(parts: Parts, rollout: Rollout) -> list[Turn]:
     parts.state.estimator = parts.estimator.state_dict()
     quotas = {quota.game: quota for quota in parts.config.games}
     return [
-        Turn(sample, advantage * quota.weight, quota.magnet * quota.weight)
+        Turn(sample, advantage * quota.weight, quota.magnet * quota.weight, quota.anchor * quota.weight)
         for trajectory in mine
         for quota in (quotas[trajectory.game],)
         for sample, advantage in zip(trajectory.samples, found[trajectory.match, trajectory.role], strict=True)

@@ -24,6 +24,8 @@ class GameQuota(Config):
     """Weight of this game's turns in the loss: 1 is plain; less lets a game have more turns without drowning others."""
     magnet: Annotated[float, Field(ge=0)] = 0.0
     """Coefficient of the KL to the magnet on this game's replies; 0 is off."""
+    anchor: Annotated[float, Field(ge=0)] = 0.0
+    """Coefficient of the KL to the start weights where those were sure: holds format and true claims; 0 is off."""
     random_start: Share = 0.0
     """Share of matches that begin at a random position instead of the first."""
     opening_plies: Annotated[int, Field(ge=0)] = 0

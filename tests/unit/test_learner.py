@@ -13,7 +13,7 @@ from toy_model import make
 from arena.config.train import OptimiserConfig
 from arena.core.player import Sample
 from training.distributed import Ranks
-from training.learner import Learner, Metrics, Turn, distinct_rows, thinned
+from training.learner import SURE, Learner, Metrics, Turn, distinct_rows, thinned
 from training.policy import Policy
 
 MAX_TOKENS = 16
@@ -29,14 +29,14 @@ def learner(model: Path, **options: float) -> Learner:
     return Learner(Policy.from_folder(model), config, MAX_TOKENS, 1.0)
 
 
-def turns(count: int, distinct: int, magnet: float = 0.1) -> list[Turn]:
+def turns(count: int, distinct: int, magnet: float = 0.1, anchor: float = 0.0) -> list[Turn]:
     rng = random.Random(3)
     samples = []
     for _ in range(distinct):
         prompt = tuple(rng.randrange(2, 500) for _ in range(rng.randint(3, 9)))
         reply = tuple(rng.randrange(2, 500) for _ in range(rng.randint(2, 6)))
         samples.append(Sample(prompt, reply, tuple(rng.uniform(-7, -5) for _ in reply), 0))
-    return [Turn(rng.choice(samples), rng.uniform(-1, 1), magnet) for _ in range(count)]
+    return [Turn(rng.choice(samples), rng.uniform(-1, 1), magnet, anchor) for _ in range(count)]
 
 
 def plain_loss(learner: Learner, batch: list[Turn]) -> torch.Tensor:
@@ -54,7 +54,10 @@ def plain_loss(learner: Learner, batch: list[Turn]) -> torch.Tensor:
         clip = learner.config.clip
         surrogate = torch.minimum(ratio * turn.advantage, ratio.clamp(1 - clip, 1 + clip) * turn.advantage)
         kl = (logp.exp() * (logp - reference)).sum(-1)
-        total = total + (turn.magnet * kl - surrogate).sum() / MAX_TOKENS
+        with torch.no_grad():
+            start = torch.log_softmax(learner.policy.logits(ids, at, learner.start), -1)
+        held = (logp.exp() * (logp - start)).sum(-1) * (start.exp().max(-1).values >= SURE)
+        total = total + (turn.magnet * kl + turn.anchor * held - surrogate).sum() / MAX_TOKENS
     return total / len(batch)
 
 
@@ -64,11 +67,12 @@ def gradient_of(learner: Learner, batch: list[Turn]) -> torch.Tensor:
     return learner.policy.grad.clone()
 
 
-@pytest.mark.parametrize("distinct", [3, 40])
-def test_merged_rows_give_the_plain_loss_and_gradient(model: Path, distinct: int) -> None:
+@pytest.mark.parametrize(("distinct", "anchor"), [(3, 0.0), (40, 0.0), (40, 0.5)])
+def test_merged_rows_give_the_plain_loss_and_gradient(model: Path, distinct: int, anchor: float) -> None:
     subject = learner(model)
     subject.magnet.mul_(0.9)
-    batch = turns(60, distinct)
+    subject.start.mul_(8.0)
+    batch = turns(60, distinct, anchor=anchor)
     expected = gradient_of(subject, batch)
     subject.adam.step = lambda *_: None  # type: ignore[method-assign,assignment]
     metrics = Metrics()
