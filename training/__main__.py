@@ -90,9 +90,9 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
     from training.setup import build
 
     parts, files, warnings = build(run_dir, config, group)
-    runner = stack.enter_context(asyncio.Runner())
+    events = stack.enter_context(asyncio.Runner()).get_loop()
     if job is None:
-        return train(parts, runner, lambda _: None, lambda: None, lambda: False)
+        return train(parts, events, lambda _: None, lambda: None, lambda: False)
     state = parts.state
     for warning in warnings:
         print(f"warning: {one_line(warning, 500)}", file=sys.stderr)
@@ -123,7 +123,7 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
         checkpoint.save(run_dir, parts.learner, files, state, config.has_magnet, config.keep_checkpoints)
         job.store.add_metrics(plain_metrics(state.step, [("seconds_checkpoint", time.perf_counter() - began)]))
 
-    return train(parts, runner, observe, save, job.should_stop)
+    return train(parts, events, observe, save, job.should_stop)
 
 
 def _print_result(run_dir: Path, as_json: bool) -> None:

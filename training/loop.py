@@ -71,7 +71,7 @@ class Parts:
 
 def train(
     parts: Parts,
-    runner: asyncio.Runner,
+    events: asyncio.AbstractEventLoop,
     observe: Callable[[StepReport], None],
     save: Callable[[], None],
     should_stop: Callable[[], bool],
@@ -86,7 +86,7 @@ def train(
     if not state.started:
         if group.from_first(should_stop()):
             return False
-        runner.run(_start(parts, observe))
+        events.run_until_complete(_start(parts, observe))
         state.started = True
         save()
     saved = state.step
@@ -96,11 +96,11 @@ def train(
                 save()
             return False
         began = time.perf_counter()
-        report = _step(parts, runner)
+        report = _step(parts, events)
         state.step += 1
         state.seconds += time.perf_counter() - began
         if _evaluates(config, state.step):
-            report.evaluation = runner.run(_evaluate(parts))
+            report.evaluation = events.run_until_complete(_evaluate(parts))
             report.seconds["evaluate"] = parts.clock.pop("evaluate")
             state.seconds += report.seconds["evaluate"]
         observe(report)
@@ -111,13 +111,13 @@ def train(
     return True
 
 
-def _step(parts: Parts, runner: asyncio.Runner) -> StepReport:
+def _step(parts: Parts, events: asyncio.AbstractEventLoop) -> StepReport:
     """One iteration: collect, advantages, update, publish."""
     config, state, group = parts.config, parts.state, parts.group
     with _timed(parts, "collect"):
         planned = plan(config.games, state.lengths, config.seed, state.matches)
         mine = planned[group.rank :: group.world]
-        rollout = runner.run(collect(mine, parts.policy, parts.opponent, config.shaping))
+        rollout = events.run_until_complete(collect(mine, parts.policy, parts.opponent, config.shaping))
         state.matches += len(planned)
     with _timed(parts, "advantages"):
         turns = _turns(parts, rollout)

@@ -37,7 +37,7 @@ GROUP = 32
 GROUPS = 2
 """Groups a rank contributes to one Adam step."""
 CHECKPOINT_EVERY = 500
-SAMPLING = {"temperature": 1.0, "max_tokens": 48}
+SAMPLING = {"temperature": 1.0, "min_p": 0.02, "max_tokens": 48}
 
 Pair = tuple[list[int], list[int]]
 

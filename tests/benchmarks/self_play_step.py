@@ -1,6 +1,6 @@
 """Where the time of a self-play step goes: the model, or everything else (the host).
 
-    python tests/benchmarks/self_play_step.py [--preset quickstart] [--steps 12] [--json]
+    python tests/benchmarks/self_play_step.py [--preset quickstart] [--model ckpt:tiny] [--steps 12] [--json]
 
 One rank, one thread. Model time is the engine's forward passes and draws, and the learner's forward and
 backward passes and Adam; all the rest of a step is host time: matches, prompts, scheduling, advantages, batches.
@@ -24,7 +24,6 @@ from arena.config.train import TrainConfig
 from arena.core.player import Player
 from training.distributed import Ranks
 from training.loop import Parts, _start, _step
-from training.policy import Policy
 from training.setup import build
 
 WARM_UP = 3
@@ -51,24 +50,25 @@ def engine_seconds(player: Player) -> float:
     return float(player.engine.stats()["model_seconds"])  # type: ignore[attr-defined]
 
 
-def measure(preset: str, steps: int) -> dict[str, float]:
-    data = apply_settings(read_toml(find_toml(preset)), ["ranks=1", "evaluation.every=0", "featured=0"])
+def measure(preset: str, model: str, steps: int) -> dict[str, float]:
+    settings = ["ranks=1", "evaluation.every=0", "featured=0", f"model={model}"]
+    data = apply_settings(read_toml(find_toml(preset)), settings)
     config = validate(TrainConfig, data, preset)
     watch = Stopwatch()
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
+        events = runner.get_loop()
         parts: Parts = build(Path(folder), config, Ranks()).parts
-        runner.run(_start(parts, lambda _: None))
+        events.run_until_complete(_start(parts, lambda _: None))
         for step in range(WARM_UP):
-            _step(parts, runner)
+            _step(parts, events)
             parts.state.step = step + 1
-        Policy.logits = watch.wrap(Policy.logits)  # type: ignore[method-assign]
         torch.Tensor.backward = watch.wrap(torch.Tensor.backward)  # type: ignore[method-assign]
         parts.learner.adam.step = watch.wrap(parts.learner.adam.step)  # type: ignore[method-assign]
         parts.learner._loss = _with_loss(parts, watch)  # type: ignore[method-assign]
         before, collect, learn = engine_seconds(parts.policy), 0.0, 0.0
         began = time.perf_counter()
         for step in range(steps):
-            report = _step(parts, runner)
+            report = _step(parts, events)
             parts.state.step = WARM_UP + step + 1
             collect += report.seconds["collect"]
             learn += report.seconds["learn"]
@@ -87,7 +87,7 @@ def measure(preset: str, steps: int) -> dict[str, float]:
 
 
 def _with_loss(parts: Parts, watch: Stopwatch) -> Callable[..., Any]:
-    """The learner's loss with its tensor arithmetic after the forward pass counted as the model's, collating as the host's."""
+    """The learner's loss, forward passes included, counted as the model's, but for collating, which is the host's."""
     from training import learner as module
 
     original, collate = parts.learner._loss, module.collate
@@ -107,10 +107,11 @@ def _with_loss(parts: Parts, watch: Stopwatch) -> Callable[..., Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--preset", default="quickstart")
+    parser.add_argument("--model", default="ckpt:tiny")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    result = measure(args.preset, args.steps)
+    result = measure(args.preset, args.model, args.steps)
     if args.json:
         print(json.dumps(result, indent=2))
         return
