@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from arena.config.train import TrainConfig
+from arena.core.events import MatchStarted
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
 from arena.runs.rows import MatchRow, MetricRow, TurnRow
@@ -73,7 +74,9 @@ def _featured(match: Played, name: str, step: int) -> tuple[MatchRow, list[TurnR
     for event in match.events:
         log.add(event)
     spec = GameSpec.parse(match.game)
-    planned = PlannedMatch(match.number, spec, name, name, match.number, 0, 0)
+    started = match.events[0]
+    key = started.key if isinstance(started, MatchStarted) else 0
+    planned = PlannedMatch(match.number, spec, name, name, match.number, 0, key)
     row = match_row(planned, log, 0, 0.0)
     return replace(row, step=step), log.turns
 
