@@ -21,7 +21,7 @@ from arena.runs.store import RunStore
 
 _POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR = b"\x1b[?25h"
-_STOP_POLL_SECONDS = 0.5
+_STOP_POLL_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Job:
     _polled: float = field(default=0.0, repr=False)
 
     def should_stop(self) -> bool:
-        """True once a signal came or the file `stop` is there (looked for twice a second). Cheap to call."""
+        """True once a signal came or the file `stop` is there (looked for ten times a second). Cheap to call."""
         now = time.monotonic()
         if not self._asked and now - self._polled >= _STOP_POLL_SECONDS:
             self._polled = now

@@ -24,7 +24,7 @@ from arena.runs.store import DB_NAME, RunReader
 
 PLAYERS = ("random", "optimal", "scripted")
 GAMES = ("tictactoe", "kuhn_poker")
-PAIRS = 10
+PAIRS = 80
 MATCHES = PAIRS * 2 * 3 * len(GAMES)
 
 

@@ -169,7 +169,7 @@ def test_distinct_matches_are_counted_by_game_start_and_actions() -> None:
 
 def test_the_trained_prompt_is_byte_equal_to_the_one_a_match_shows(small_model: Path) -> None:
     """Rebuilt here from the stored observation alone, with the tokenizer itself."""
-    policy = load_player(f"ckpt:{small_model}?max_tokens=16")
+    policy = load_player(f"ckpt:{small_model}?max_tokens=16&min_p=0")
     tokenizer = load_tokenizer(small_model)
     seen = 0
     for game in ("tictactoe", KUHN):
@@ -194,7 +194,7 @@ def test_sampled_logprobs_are_those_of_the_learners_forward(small_model: Path) -
 
     from training.policy import Policy
 
-    policy = load_player(f"ckpt:{small_model}?max_tokens=16")
+    policy = load_player(f"ckpt:{small_model}?max_tokens=16&min_p=0")
     learner = Policy.from_folder(small_model)
     assert getattr(policy, "sampling") == Sampling(max_tokens=16)  # noqa: B009
     match = rollout(policy, GameQuota(game="tictactoe", turns=4))[0]
