@@ -31,15 +31,22 @@ def config(model: Path, *settings: str) -> TrainConfig:
     """Two games, everything on, seconds long."""
     data: dict[str, Any] = {
         "name": "small",
-        "steps": 6,
+        "steps": 12,
         "model": f"ckpt:{model}",
         "checkpoint_every": 2,
         "games": [
-            {"game": "tictactoe", "turns": 24, "magnet": 0.03, "random_start": 0.5, "opening_plies": 3},
-            {"game": KUHN, "turns": 16, "magnet": 0.15},
+            {
+                "game": "tictactoe",
+                "turns": 24,
+                "magnet": 0.03,
+                "anchor": 0.1,
+                "random_start": 0.5,
+                "opening_plies": 3,
+            },
+            {"game": KUHN, "turns": 16, "weight": 0.5, "magnet": 0.15},
         ],
         "sampling": {"max_tokens": 16},
-        "optimiser": {"minibatch": 20, "lr": 3e-3},
+        "optimiser": {"minibatch": 20, "lr": 3e-3, "thin": 0.5},
         "evaluation": {"every": 3, "pairs": 2, "positions": 0.02},
     }
     return validate(TrainConfig, apply_settings(data, settings), "test")

@@ -74,7 +74,7 @@ def quickstart(context: typer.Context) -> None:
 
 
 def warmstart(context: typer.Context) -> None:
-    """Make the bundled model from nothing (about an hour on two cores)."""
+    """Make the bundled model from nothing (about forty minutes on one core)."""
     _become("training.warmstart", context.args)
 
 
