@@ -84,19 +84,14 @@ class Ranks:
             raise ArenaError(f"Training cannot go on: {self._why_lost()}.", hint) from error
 
 
-def one_thread() -> None:
-    """One torch thread per process: two stall each other as soon as anything else runs."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
 @contextmanager
 def ranks(world: int) -> Iterator[Ranks]:
     """Join the group of `world` ranks. Rank 0 starts the others as copies of this process, and ends them."""
     # A lost rank is told of in words; gloo's own log lines would only come before them.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
-    one_thread()
+    from arena.engines.process import settle
+
+    settle()
     if world <= 1:
         yield Ranks()
     elif is_first():

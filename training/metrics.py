@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class MatchSummary:
     """Length of each reply's thought, in tokens of the reply."""
     tokens: int
     transcript: int
-    """Hash of the game and its actions."""
+    """Hash of the game and its actions, the same in every process."""
 
 
 def summarise(played: Played, values: tuple[float, float]) -> MatchSummary:
@@ -47,15 +48,8 @@ def summarise(played: Played, values: tuple[float, float]) -> MatchSummary:
         turns=len(replies),
         thought_tokens=tuple(round(share * length) for share, length in zip(shares, lengths, strict=True)),
         tokens=sum(lengths),
-        transcript=hash_text(played.transcript),
+        transcript=zlib.crc32(played.transcript.encode()),
     )
-
-
-def hash_text(text: str) -> int:
-    """A hash that does not change between processes."""
-    import zlib
-
-    return zlib.crc32(text.encode())
 
 
 def game_metrics(step: int, matches: Sequence[MatchSummary]) -> list[MetricRow]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,62 +19,31 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from arena.engines.kernels import linear, rms_norm
+from arena.engines.qwen3 import Shape
 
 POSITION_STEP = 128
 """The head's rows are rounded up to a multiple: few distinct shapes for oneDNN to compile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The sizes of a Qwen3 model, from its config.json."""
-
-    vocab: int
-    hidden: int
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    ffn: int
-    eps: float
-    theta: float
-    tied: bool
-
-    @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Shape:
-        heads, hidden = config["num_attention_heads"], config["hidden_size"]
-        rope = config.get("rope_parameters") or {}
-        return cls(
-            vocab=config["vocab_size"],
-            hidden=hidden,
-            layers=config["num_hidden_layers"],
-            heads=heads,
-            kv_heads=config["num_key_value_heads"],
-            head_dim=config.get("head_dim") or hidden // heads,
-            ffn=config["intermediate_size"],
-            eps=config.get("rms_norm_eps", 1e-6),
-            theta=rope.get("rope_theta") or config.get("rope_theta", 10_000.0),
-            tied=config.get("tie_word_embeddings", False),
-        )
-
-    def parameters(self) -> dict[str, tuple[int, ...]]:
-        """Names and shapes of the fused parameters, in the order of the flat vector."""
-        queries, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        shapes: dict[str, tuple[int, ...]] = {"embed": (self.vocab, self.hidden)}
-        for layer in range(self.layers):
-            shapes |= {
-                f"{layer}.norm1": (self.hidden,),
-                f"{layer}.qkv": (queries + 2 * keys, self.hidden),
-                f"{layer}.q_norm": (self.head_dim,),
-                f"{layer}.k_norm": (self.head_dim,),
-                f"{layer}.out": (self.hidden, queries),
-                f"{layer}.norm2": (self.hidden,),
-                f"{layer}.gate_up": (2 * self.ffn, self.hidden),
-                f"{layer}.down": (self.hidden, self.ffn),
-            }
-        shapes["norm"] = (self.hidden,)
-        if not self.tied:
-            shapes["head"] = (self.vocab, self.hidden)
-        return shapes
+def fused_shapes(s: Shape) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the fused parameters, in the order of the flat vector."""
+    queries, keys = s.heads * s.head_dim, s.kv_heads * s.head_dim
+    shapes: dict[str, tuple[int, ...]] = {"embed": (s.vocab, s.hidden)}
+    for layer in range(s.layers):
+        shapes |= {
+            f"{layer}.norm1": (s.hidden,),
+            f"{layer}.qkv": (queries + 2 * keys, s.hidden),
+            f"{layer}.q_norm": (s.head_dim,),
+            f"{layer}.k_norm": (s.head_dim,),
+            f"{layer}.out": (s.hidden, queries),
+            f"{layer}.norm2": (s.hidden,),
+            f"{layer}.gate_up": (2 * s.feed_forward, s.hidden),
+            f"{layer}.down": (s.hidden, s.feed_forward),
+        }
+    shapes["norm"] = (s.hidden,)
+    if not s.tied:
+        shapes["head"] = (s.vocab, s.hidden)
+    return shapes
 
 
 class Policy:
@@ -83,8 +51,8 @@ class Policy:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = dict(config)
-        self.shape = Shape.of(config)
-        shapes = self.shape.parameters()
+        self.shape = Shape.from_config(config)
+        shapes = fused_shapes(self.shape)
         sizes = [torch.Size(shape).numel() for shape in shapes.values()]
         self.flat = torch.zeros(sum(sizes))
         self.grad = torch.zeros(sum(sizes))
@@ -188,7 +156,7 @@ class Policy:
         """Unit complex numbers [length, 1, head_dim / 2]."""
         if len(self._rotations) < length:
             half = torch.arange(0, self.shape.head_dim, 2, dtype=torch.float64) / self.shape.head_dim
-            angles = torch.outer(torch.arange(max(length, 128), dtype=torch.float64), self.shape.theta**-half)
+            angles = torch.outer(torch.arange(max(length, 128), dtype=torch.float64), self.shape.rope_theta**-half)
             self._rotations = torch.polar(torch.ones_like(angles), angles).to(torch.complex64)[:, None]
         return self._rotations[:length]
 
@@ -209,7 +177,10 @@ def _transformers_names(shape: Shape) -> dict[str, list[tuple[str, int]]]:
             f"{layer}.k_norm": [(f"{attention}k_norm.weight", shape.head_dim)],
             f"{layer}.out": [(f"{attention}o_proj.weight", shape.hidden)],
             f"{layer}.norm2": [(f"{prefix}post_attention_layernorm.weight", shape.hidden)],
-            f"{layer}.gate_up": [(f"{mlp}gate_proj.weight", shape.ffn), (f"{mlp}up_proj.weight", shape.ffn)],
+            f"{layer}.gate_up": [
+                (f"{mlp}gate_proj.weight", shape.feed_forward),
+                (f"{mlp}up_proj.weight", shape.feed_forward),
+            ],
             f"{layer}.down": [(f"{mlp}down_proj.weight", shape.hidden)],
         }
     if not shape.tied:
