@@ -45,6 +45,8 @@ class GameInfo:
     """True for the games of self-play training, False for those held out (OOD)."""
     variants: Mapping[str, Sequence[str | int | float | bool]] = field(default_factory=dict)
     """Option name to its allowed values, the default first."""
+    samples: bool = True
+    """Whether `State.sample` works, so that the players random and scripted can play."""
 
 
 class State(Protocol):

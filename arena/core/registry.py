@@ -64,8 +64,32 @@ def split_spec(spec: str) -> tuple[str, dict[str, Value]]:
 
 
 def load_game(name: str) -> Game:
-    """The game with this id. Raises UnknownName."""
-    return cast(Game, load_part("arena.games", "game", name))
+    """The game with this id; `NAME:ARGUMENT` is one of the many of a file that adapts others' games.
+
+    Such a file has `bind(argument) -> Game`. Raises UnknownName, or UsageError where it cannot be played.
+    """
+    head, colon, argument = name.partition(":")
+    module = _game_module(head)
+    if hasattr(module, "bind"):
+        return cast(Game, module.bind(argument))
+    if colon:
+        raise UsageError(f"The game {head} has no '{colon}{argument}'.", f"Write: {head}.")
+    return cast(Game, module)
+
+
+def game_ids() -> list[str]:
+    """Ids of the games that are playable as they are; `adapters` are the others."""
+    return [name for name in discover("arena.games") if not hasattr(_game_module(name), "bind")]
+
+
+def adapters() -> dict[str, str]:
+    """How the games of a file with `bind` are written, such as textarena:ID, and what they are."""
+    files = [_game_module(name) for name in discover("arena.games")]
+    return {module.SYNTAX: module.TITLE for module in files if hasattr(module, "bind")}
+
+
+def _game_module(name: str) -> ModuleType:
+    return load_part("arena.games", "game", name)
 
 
 @dataclass(frozen=True)

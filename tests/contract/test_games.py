@@ -20,10 +20,10 @@ from arena.core.errors import UnknownName, UsageError
 from arena.core.events import Event, MatchEnded, TurnTaken
 from arena.core.game import Illegal, State
 from arena.core.match import play
-from arena.core.registry import GameSpec, discover, load_game, load_player
+from arena.core.registry import GameSpec, game_ids, load_game, load_player
 from arena.core.sanitise import plain
 
-NAMES = discover("arena.games")
+NAMES = game_ids()
 KEYS = st.integers(0, 2**63 - 1)
 
 
@@ -291,6 +291,11 @@ def swaps(spec: GameSpec, state: State, seat: int) -> list[State]:
             swapped = cards[0] + other if seat == 0 else other + cards[1]
             past = tuple(_replace_card(hand, 1 - seat) for hand in fields["past"])
             return [replace(state, cards=swapped), replace(state, key=99), replace(state, past=past)]
+        case "liars_dice":
+            hands = list(fields["hands"])
+            hands[1 - seat] = "6" * len(hands[1 - seat])
+            last = fields["last"] and fields["last"]._replace(hands=("1", "2"))
+            return [replace(state, hands=tuple(hands)), replace(state, key=99), replace(state, last=last)]
         case "simple_negotiation":
             values = list(fields["values"])
             values[1 - seat] = (37, 41)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
+import re
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from arena.core.errors import ArenaError, UsageError
 from arena.core.game import Illegal
 from arena.games import truth_and_deception as game
-from arena.games.truth_and_deception import DECEIVER, GUESSER, GUESSES, TALK_LIMIT, State, harmless, load_pairs
+from arena.games.truth_and_deception import DECEIVER, GUESSER, GUESSES, TALK_LIMIT, Pair, State, harmless, load_pairs
 
 KEYS = st.integers(0, 2**63 - 1)
 TALK = st.text(max_size=400)
@@ -182,11 +185,13 @@ def test_options_are_refused() -> None:
 
 def test_there_are_many_distinct_short_plain_pairs() -> None:
     pairs = load_pairs()
-    assert len(pairs) >= 60
+    assert len(pairs) >= 150
     statements = [text for pair in pairs for text in pair]
     assert len(set(statements)) == len(statements)
     for text in statements:
-        assert len(text.split()) <= 12, text
+        assert len(text.split()) <= 11, text
+        assert len(text) <= 65, text
+        assert text.isascii(), text
         assert text[0].isupper(), text
         assert text.endswith("."), text
         assert not set(text) & set('"[]{}<>|:\n'), text
@@ -202,11 +207,66 @@ def test_length_does_not_tell_the_truth(measure: object) -> None:
     assert naming_the_longer == pytest.approx(0.5, abs=0.05)
 
 
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z0-9'-]+", text.lower()))
+
+
+def guess_rate(score: Callable[[str], float], pairs: Sequence[Pair]) -> float:
+    """How often the statement of higher score is the true one; a tie is a coin."""
+    differences = [score(pair.true) - score(pair.false) for pair in pairs]
+    return sum(1.0 if d > 0 else 0.5 if d == 0 else 0.0 for d in differences) / len(differences)
+
+
+RULES: dict[str, Callable[[str], float]] = {
+    "characters": len,
+    "words": lambda text: len(text.split()),
+    "longest word": lambda text: max(map(len, text.split())),
+    "mean word": lambda text: len(text) / len(text.split()),
+    "a number": lambda text: any(char.isdigit() for char in text),
+    "a comma": lambda text: "," in text,
+    "names": lambda text: sum(word[0].isupper() for word in text.split()),
+    "negation": lambda text: bool(words(text) & {"no", "not", "neither", "never", "cannot", "nor", "only", "without"}),
+    "superlative": lambda text: any(word.endswith("est") for word in words(text)),
+    "comparative": lambda text: bool(words(text) & {"than", "more", "less", "fewer"}),
+    "all or none": lambda text: bool(words(text) & {"all", "every", "always", "any", "entirely", "exactly", "most"}),
+    "alphabet": lambda text: ord(text[0]),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_no_simple_rule_tells_the_truth(name: str) -> None:
+    assert abs(guess_rate(RULES[name], load_pairs()) - 0.5) <= 0.08
+
+
+def test_statements_are_equally_long_in_the_mean() -> None:
+    pairs = load_pairs()
+    assert abs(sum(len(pair.true) - len(pair.false) for pair in pairs) / len(pairs)) < 1
+
+
 def test_no_single_word_tells_the_truth() -> None:
-    true = Counter(word for pair in load_pairs() for word in set(pair.true.lower().rstrip(".").split()))
-    false = Counter(word for pair in load_pairs() for word in set(pair.false.lower().rstrip(".").split()))
+    true = Counter(word for pair in load_pairs() for word in words(pair.true))
+    false = Counter(word for pair in load_pairs() for word in words(pair.false))
     for word in true.keys() | false.keys():
-        assert abs(true[word] - false[word]) <= 10, word
+        count = true[word] + false[word]
+        assert abs(true[word] - false[word]) <= 3 + 2 * count**0.5, word
+        assert abs(true[word] - false[word]) <= 0.16 * len(load_pairs()), word
+
+
+def test_words_learnt_from_the_other_pairs_do_not_tell_the_truth() -> None:
+    pairs = load_pairs()
+    true = Counter(word for pair in pairs for word in words(pair.true))
+    false = Counter(word for pair in pairs for word in words(pair.false))
+
+    def lean(text: str, pair: Pair) -> float:
+        """Log odds that naive Bayes, taught on all pairs but this one, gives to "true"."""
+        mine, other = words(pair.true), words(pair.false)
+        return sum(
+            math.log((true[word] - (word in mine) + 0.5) / (false[word] - (word in other) + 0.5))
+            for word in words(text)
+        )
+
+    right = [guess_rate(lambda text, pair=pair: lean(text, pair), [pair]) for pair in pairs]
+    assert sum(right) / len(right) <= 0.58
 
 
 def test_position_and_pair_are_drawn_without_favour() -> None:

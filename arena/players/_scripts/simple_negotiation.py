@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import cast
 
 from arena.core.game import State
@@ -19,7 +20,7 @@ def decide(state: State, rng: random.Random, skill: float) -> Decision:
     seat = cast(int, position.to_act)
     action = _answer(position, seat, rng, skill) or _propose(position, seat, rng, skill)
     talk = f"{rng.choice(_TALK)} " if rng.random() < _TALK_SHARE else ""
-    return Decision(_thought(position, seat, action, pick_style(rng)), talk + action)
+    return Decision(_thought(position, seat, pick_style(rng)) + _purse(position, seat, action), talk + action)
 
 
 def worth(amounts: Amounts, values: Amounts) -> int:
@@ -52,7 +53,16 @@ def _propose(position: Position, seat: int, rng: random.Random, skill: float) ->
     return f"[Offer: {paid} {GOODS[give]} -> {got} {GOODS[1 - give]}]"
 
 
-def _thought(position: Position, seat: int, action: str, style: str) -> str:
+def _purse(position: Position, seat: int, action: str) -> str:
+    """Before an offer: how much there is of the good that it gives. Whoever looks does not offer more."""
+    given = re.match(r"\[Offer: \d+ (\w+)", action)
+    if not given:
+        return ""
+    good = GOODS.index(given[1])
+    return f" I have {position.held[seat][good]} {given[1]}."
+
+
+def _thought(position: Position, seat: int, style: str) -> str:
     values = position.values[seat]
     if style == "Pattern":
         dear = GOODS[0] if values[0] > values[1] else GOODS[1]

@@ -1,0 +1,76 @@
+"""Liar's Dice: calls what is likely false, else makes the bid that is likeliest to be true."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from math import comb
+from typing import cast
+
+from arena.core.game import State
+from arena.games.liars_dice import BIDS, CALL, FACES, Bid
+from arena.games.liars_dice import State as Position
+from arena.players._scripts import Decision, pick_style
+
+_NEAR = 2
+"""By how much a random raise lifts the quantity at most."""
+
+
+def decide(state: State, rng: random.Random, skill: float) -> Decision:
+    position = cast(Position, state)
+    mine, theirs = position.hands[position.seat], len(position.hands[1 - position.seat])
+    action = _best(position, mine, theirs) if rng.random() < skill else _any(position, rng)
+    thought = _thought(position.bid, mine, theirs, pick_style(rng))
+    if position.bid and action != CALL:
+        # Whoever looks at what there is to beat, and at how many dice there are, does not bid out of order.
+        thought += f" Above {position.bid.quantity}, {position.bid.face} of {len(mine) + theirs}."
+    return Decision(thought, action)
+
+
+def _any(position: Position, rng: random.Random) -> str:
+    """A random action, of raises only such as are near the bid that stands."""
+    bid = position.bid
+    most = (bid.quantity if bid else 1) + _NEAR
+    return rng.choice([action for action in position.legal() if action == CALL or BIDS[action].quantity <= most])
+
+
+def _best(position: Position, mine: str, theirs: int) -> str:
+    """The action whose claim is likeliest true, a call claiming that the bid is false; a raise where they tie."""
+    bid = position.bid
+
+    def chance(action: str) -> float:
+        if action == CALL:
+            return 1.0 - _chance(cast(Bid, bid), mine, theirs)
+        return _chance(BIDS[action], mine, theirs)
+
+    return max(position.legal(), key=chance)
+
+
+def _chance(bid: Bid, mine: str, theirs: int) -> float:
+    return at_least(bid.quantity - _count(mine, bid.face), theirs)
+
+
+@cache
+def at_least(needed: int, dice: int) -> float:
+    """Chance that at least `needed` of so many dice show a given face."""
+    return sum(comb(dice, n) * 5.0 ** (dice - n) for n in range(max(needed, 0), dice + 1)) / 6.0**dice
+
+
+def _count(hand: str, face: int) -> int:
+    return hand.count(str(face))
+
+
+def _thought(bid: Bid | None, mine: str, theirs: int, style: str) -> str:
+    """About the bid that stands, or before the first about the most frequent face of the hand."""
+    face = bid.face if bid else int(max(FACES, key=mine.count))
+    own = _count(mine, face)
+    if style == "Cases":
+        if bid is None:
+            return f"Cases: {own} sure, they hold {theirs}."
+        needed = bid.quantity - own
+        if needed <= 0:
+            return "Cases: the bid is true."
+        return "Cases: the bid is false." if needed > theirs else f"Cases: needs {needed} of their {theirs}."
+    if style == "Value":
+        return f"Value: expect {own} + {theirs}/6 of face {face}."
+    return f"Pattern: {own} of mine show {face}."
