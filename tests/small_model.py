@@ -9,9 +9,10 @@ from arena.core.game import State
 from arena.core.registry import GameSpec
 from training.distributed import Ranks
 from training.policy import Policy
+from training.supervised import Pair, Trainer
 from training.tokenizer import END, train_tokenizer
 from training.transcripts import compact_prompt, reply_text
-from training.warmstart import Pair, Trainer, model_config, save_model
+from training.warmstart import model_config, rate, save_model
 
 GAMES = ("tictactoe", "kuhn_poker?hands=1&payoff=chips")
 THOUGHTS = ("Go.", "Go on.")
@@ -26,7 +27,7 @@ def make(folder: Path, seed: int = 0) -> Path:
     sizes = {"hidden_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1, "intermediate_size": 128}
     policy = Policy(model_config(tokenizer, layers=1) | sizes)
     policy.initialise(seed)
-    trainer = Trainer(policy, STEPS, RATE)
+    trainer = Trainer(policy, rate(STEPS, RATE))
     for step in range(STEPS):
         batch: list[Pair] = [
             (tokenizer.encode(prompt).ids, [*tokenizer.encode(reply).ids, end]) for prompt, reply in _rows(rng, ROWS)

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _FEW_ROWS = 12
@@ -60,7 +61,9 @@ class _Linear(torch.autograd.Function):
 
 
 def linear(x: Tensor, weight: Tensor) -> Tensor:
-    """`x @ weight.T` with gradient."""
+    """`x @ weight.T` with gradient, in the dtype of x."""
+    if x.device.type != "cpu" or x.dtype != weight.dtype:
+        return F.linear(x, weight.to(x.dtype))
     product: Tensor = _Linear.apply(x, weight)  # type: ignore[no-untyped-call]
     return product
 
@@ -90,3 +93,30 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """Root-mean-square norm over the last dimension; `weight` may cover further leading dimensions (heads)."""
     normed: Tensor = _RMSNorm.apply(x, weight, eps)  # type: ignore[no-untyped-call]
     return normed
+
+
+class _SwiGLU(torch.autograd.Function):
+    """The gated unit, whose gradient is written in place beside its twin instead of being copied there."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, gate_up: Tensor) -> Tensor:
+        ctx.save_for_backward(gate_up)
+        gate, up = gate_up.chunk(2, -1)
+        return F.silu(gate).mul_(up)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+        (gate_up,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        (grad,) = grads
+        gate, up = gate_up.chunk(2, -1)
+        result = torch.empty_like(gate_up)
+        grad_gate, grad_up = result.chunk(2, -1)
+        torch.mul(grad, F.silu(gate), out=grad_up)
+        torch.ops.aten.silu_backward.grad_input(grad * up, gate, grad_input=grad_gate)
+        return result
+
+
+def swiglu(gate_up: Tensor) -> Tensor:
+    """`silu(gate) · up` [..., F] for gate and up side by side [..., 2 F]."""
+    product: Tensor = _SwiGLU.apply(gate_up)  # type: ignore[no-untyped-call]
+    return product

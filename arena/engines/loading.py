@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
+from arena.engines.shape import Shape
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Tensor
 
-ARCHITECTURES = ("Qwen3ForCausalLM",)
+INDEX = "model.safetensors.index.json"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -56,22 +57,28 @@ def open_model(path: Path) -> ModelFolder:
     config = read_json(path / "config.json")
     if "auto_map" in config or "auto_map" in read_json(path / "tokenizer_config.json"):
         raise ArenaError(f"{name} is refused: its config names code of its own (auto_map).")
-    named = config.get("architectures")
-    architecture = str(named[0]) if isinstance(named, list) and named else "none"
-    if architecture not in ARCHITECTURES:
-        raise ArenaError(
-            f"{name} is of an architecture that the engine does not know: {one_line(architecture)}.",
-            f"It serves {', '.join(ARCHITECTURES)}.",
-        )
+    try:
+        Shape.from_config(config)
+    except ArenaError as error:
+        raise ArenaError(f"{name}: {error.message}", error.hint) from None
     weight_files(path)
     eos = _ids(config.get("eos_token_id")) | _ids(read_json(path / "generation_config.json").get("eos_token_id"))
     return ModelFolder(path, config, tuple(sorted(eos)), read_json(path / "spiral_arena.json"))
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The safetensors files of a folder. Raises ArenaError where there is none, naming pickles as the reason."""
-    files = sorted(path.glob("*.safetensors"))
-    if files:
+    """The safetensors files of a folder, by its index where it has one.
+
+    Raises ArenaError where one is missing, or there is none, naming pickles as the reason.
+    """
+    mapped = read_json(path / INDEX).get("weight_map")
+    if isinstance(mapped, dict):
+        files = sorted({path / Path(str(name)).name for name in mapped.values()})
+        if lost := [file.name for file in files if not file.is_file()]:
+            raise ArenaError(f"{one_line(str(path))} is not whole: {one_line(lost[0])} is missing.")
+        return files
+    whole = path / "model.safetensors"
+    if files := [whole] if whole.is_file() else sorted(path.glob("*.safetensors")):
         return files
     name = one_line(str(path))
     pickles = sorted(file.name for file in path.iterdir() if file.suffix in _PICKLES)

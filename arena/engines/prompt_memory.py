@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from arena.engines.qwen3 import Qwen3
+from arena.engines.decoder import Decoder
 
 _PREFILL_TOKENS = 1024
 """Prompt tokens of one forward pass: enough for full matrix speed, few enough for the processor's caches."""
@@ -16,7 +16,7 @@ Prompt = tuple[int, ...]
 
 
 class Block(NamedTuple):
-    """Prompts that were run together, and what they left: see `qwen3.Prefill`."""
+    """Prompts that were run together, and what they left: see `decoder.Prefill`."""
 
     prompts: list[Prompt]
     kv: Tensor
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 class PromptMemory:
     """Keeps the blocks run last, up to `limit` bytes; the owner clears it when the weights change."""
 
-    def __init__(self, model: Qwen3, limit: int) -> None:
+    def __init__(self, model: Decoder, limit: int) -> None:
         self._model, self._limit = model, limit
         self._places: dict[Prompt, Place] = {}
         self._blocks: OrderedDict[int, Block] = OrderedDict()

@@ -74,4 +74,8 @@ def draw(logits: Tensor, sampling: Sampling, rows: Tensor | None, uniforms: list
     target = torch.minimum(target, torch.nextafter(ends, starts))  # rounding must not reach the next row
     found = torch.searchsorted(running, target, right=True).clamp_(max=len(flat) - 1)
     logprobs = torch.log(flat[found] / mass)
-    return Draws((found - rows * vocab).tolist(), logprobs.tolist())
+    tokens = found - rows * vocab
+    if logits.is_cuda:  # one wait for the GPU, not two
+        both = torch.stack([tokens.double(), logprobs]).tolist()
+        return Draws([int(token) for token in both[0]], both[1])
+    return Draws(tokens.tolist(), logprobs.tolist())

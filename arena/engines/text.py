@@ -26,6 +26,7 @@ class TextCodec:
         self._special = tuple(
             sorted(token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special)
         )
+        self._begin = self._opening()
         self._renderer: Any = None
         self.decode = lru_cache(_REMEMBERED)(self._decode)
 
@@ -61,8 +62,15 @@ class TextCodec:
         return fast(tokenizer_object=self._tokenizer, chat_template=template, **special)
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """The ids of a whole input; nothing is added to it."""
-        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        """The ids of a whole input, with the token that the model's texts begin with where it has one, once."""
+        ids = tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return ids if ids[:1] == self._begin else self._begin + ids
+
+    def _opening(self) -> tuple[int, ...]:
+        """The begin token of tokenizer_config.json, where the tokenizer itself puts it before texts; else nothing."""
+        named = read_json(self._folder.path / "tokenizer_config.json").get("bos_token")
+        first = tuple(self._tokenizer.encode("", add_special_tokens=True).ids[:1])
+        return first if named and first == (self._tokenizer.token_to_id(_content(named)),) else ()
 
     def _decode(self, ids: tuple[int, ...]) -> str:
         return str(self._tokenizer.decode(ids, skip_special_tokens=True))

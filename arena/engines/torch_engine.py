@@ -23,14 +23,22 @@ from torch import Tensor
 
 from arena.core.engine import Completion, Sampling
 from arena.core.errors import ArenaError
+from arena.engines.decoder import Decoder
+from arena.engines.devices import device_of, dtype_of
 from arena.engines.loading import ModelFolder, open_model, read_weights
 from arena.engines.process import settle
 from arena.engines.prompt_memory import PromptMemory
-from arena.engines.qwen3 import Qwen3, Shape
 from arena.engines.sampler import draw
+from arena.engines.shape import Shape
 
 _PATIENCE = 8
 """Steps that an arrival waits at most for company while rows are in flight."""
+_RESERVED = 256 << 20
+"""Bytes up to which the cache is made for whole replies at once; a larger one grows as replies do."""
+_PROMPTS = 1 << 30
+"""Bytes of keys and values of prompts that are run before they are put into the cache."""
+_KV_CPU, _KV_SHARE = 8 << 30, 0.4
+"""The cache's default limit: so many bytes of main memory, or this share of a GPU's."""
 
 
 @dataclass(slots=True)
@@ -45,6 +53,8 @@ class Stats:
     prompt_tokens: int = 0
     """Tokens of prompts run, each distinct prompt once."""
     requests: int = 0
+    kv_bytes: int = 0
+    """The largest the cache has been."""
     model_seconds: float = 0.0
     """Forward passes and draws."""
     host_seconds: float = 0.0
@@ -78,6 +88,8 @@ class _Row:
     sampling: Sampling
     limit: int
     version: int
+    need: int
+    """The most tokens it may come to have in the cache."""
     requests: list[_Request]
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -85,11 +97,12 @@ class _Row:
 
 
 class TorchEngine:
-    """Serves one Qwen3 model from its folder; satisfies `arena.core.engine.Engine`.
+    """Serves one model of `Shape`'s families from its folder; satisfies `arena.core.engine.Engine`.
 
     `max_rows` caps the rows of one forward pass and the rows that new prompts may fill; splits may go beyond,
-    and then a step takes several passes. `prompt_cache` bounds, in bytes, the memory kept for prompts that
-    come again.
+    and then a step takes several passes. `kv_cache` bounds, in bytes, the keys and values of the replies in flight:
+    requests that might need more wait. `prompt_cache` bounds those kept for prompts that come again.
+    `device` and `dtype` are as in `arena.engines.devices`: a GPU and bfloat16 where there is one.
     """
 
     def __init__(
@@ -98,8 +111,9 @@ class TorchEngine:
         *,
         max_rows: int = 512,
         prompt_cache: int = 64 << 20,
-        device: str = "cpu",
-        dtype: torch.dtype = torch.float32,
+        kv_cache: int | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
         weights: Mapping[str, Tensor] | str | Path | None = None,
     ) -> None:
         settle()
@@ -107,7 +121,9 @@ class TorchEngine:
         self.folder = folder
         self._eos = frozenset(folder.eos)
         self._max_rows = max_rows
-        self._model = Qwen3(Shape.from_config(folder.config), torch.device(device), dtype)
+        place = device_of(device)
+        self._model = Decoder(Shape.from_config(folder.config), place, dtype_of(dtype, place))
+        self._kv_limit = _default_kv(place) if kv_cache is None else kv_cache
         self._model.load(_as_weights(folder.weights if weights is None else weights))
         self._version = 0
         self._stats = Stats()
@@ -172,6 +188,10 @@ class TorchEngine:
         self._version += 1
         self._prompts.clear()
 
+    def forget(self) -> None:
+        """Forget the prompts run so far: what follows does not depend on them, to the last bit."""
+        self._prompts.clear()
+
     def stats(self) -> dict[str, float]:
         """The counters of `Stats`, since the engine was made."""
         self._stats.prompt_tokens = self._prompts.tokens_run
@@ -195,6 +215,8 @@ class TorchEngine:
             self._fail(error)
         finally:
             self._stats.host_seconds += time.perf_counter() - begin - (self._stats.model_seconds - model)
+            if self._kv.nbytes > _RESERVED:
+                self._kv = self._empty_kv(0, 0)  # several engines share a device
             self._task = None
 
     async def _arrivals(self) -> None:
@@ -213,9 +235,7 @@ class TorchEngine:
     @torch.inference_mode()
     def _step(self) -> None:
         self._stats.steps += 1
-        if self._waiting and self._due():
-            self._admit()
-        else:
+        if not (self._waiting and self._due() and self._admit()) and self._rows:
             self._decode()
 
     def _due(self) -> bool:
@@ -227,48 +247,67 @@ class TorchEngine:
 
     # -- prompts ------------------------------------------------------------------------------------------
 
-    def _admit(self) -> None:
-        """Give waiting requests rows, one for each distinct prompt and sampling, and draw their first tokens."""
+    def _admit(self) -> bool:
+        """Give waiting requests rows, one for each distinct prompt and sampling, and draw their first tokens.
+
+        False where none fits.
+        """
         self._waited = 0
-        rows: dict[tuple[tuple[int, ...], int], _Row] = {}
-        room, left = self._max_rows - len(self._rows), []
-        for request in self._waiting:
-            if request.future.done():
-                continue
-            key = (request.prompt, id(request.sampling))
-            row = rows.get(key)
-            if row is None:
-                if len(rows) >= room:
-                    left.append(request)
-                    continue
-                row = rows[key] = self._new_row(request)
-            row.requests.append(request)
-            row.watched |= request.on_token is not None
-        self._waiting = left
-        fresh = list(rows.values())
+        fresh = self._chosen()
         if not fresh:
-            return
+            return False
         begin = time.perf_counter()
-        found = self._prompts.run([prompt for prompt, _ in rows])
+        found = self._prompts.run([row.requests[0].prompt for row in fresh])
         first = len(self._rows)
-        self._reserve(first + len(fresh), max(row.length + row.limit for row in fresh))
+        self._reserve(first + len(fresh), max(row.length for row in fresh), max(row.need for row in fresh))
         for index, (row, (block, place)) in enumerate(zip(fresh, found, strict=True)):
             row.slot = first + index
             self._kv[:, :, row.slot, :, : row.length].copy_(block.kv[:, :, place, :, : row.length])
         logits = torch.stack([block.logits[place] for block, place in found])
         self._stats.model_seconds += time.perf_counter() - begin
         self._settle(self._rows + self._draw(fresh, logits))
+        return True
+
+    def _chosen(self) -> list[_Row]:
+        """New rows for the waiting requests that fit: below `max_rows`, and within the cache if all replies are long.
+
+        Rows may come to be as many as requests. One request always fits where nothing is in flight.
+        """
+        rows: dict[tuple[tuple[int, ...], int], _Row] = {}
+        room, left = self._max_rows - len(self._rows), []
+        prompts = _PROMPTS // self._kv_bytes
+        count = sum(len(row.requests) for row in self._rows)
+        need = max((row.need for row in self._rows), default=0)
+        for request in self._waiting:
+            if request.future.done():
+                continue
+            key = (request.prompt, id(request.sampling))
+            row = rows.get(key) or self._new_row(request)
+            need_then = max(need, row.need)
+            full = key not in rows and rows and (len(rows) >= room or prompts < row.length)
+            if full or (count and (count + 1) * need_then > self._kv_tokens):
+                left.append(request)
+                continue
+            prompts -= 0 if key in rows else row.length
+            rows[key], count, need = row, count + 1, need_then
+            row.requests.append(request)
+            row.watched |= request.on_token is not None
+        self._waiting = left
+        return list(rows.values())
 
     def _new_row(self, request: _Request) -> _Row:
         length = len(request.prompt)
         limit = max(1, min(request.sampling.max_tokens, self._model.shape.max_positions - length))
-        return _Row(-1, length, request.sampling, limit, self._version, [])
+        return _Row(-1, length, request.sampling, limit, self._version, length + limit, [])
 
     # -- tokens -------------------------------------------------------------------------------------------
 
     def _decode(self) -> None:
         """Feed every row its last token and draw the next ones."""
         rows: list[_Row] = []
+        longest = max(row.length for row in self._rows)
+        if longest >= self._kv.shape[4]:
+            self._reserve(0, longest + 1, max(row.need for row in self._rows))
         for first in range(0, len(self._rows), self._max_rows):
             part = self._rows[first : first + self._max_rows]
             begin = time.perf_counter()
@@ -332,7 +371,18 @@ class TorchEngine:
 
     def _part(self, row: _Row, requests: list[_Request]) -> _Row:
         tokens, logprobs = row.tokens[:], row.logprobs[:]
-        return _Row(row.slot, row.length, row.sampling, row.limit, row.version, requests, tokens, logprobs, row.watched)
+        return _Row(
+            row.slot,
+            row.length,
+            row.sampling,
+            row.limit,
+            row.version,
+            row.need,
+            requests,
+            tokens,
+            logprobs,
+            row.watched,
+        )
 
     def _extend(self, row: _Row, token: int, logprob: float) -> bool:
         """Append a token; False where the row ends here, or nobody waits for it any more."""
@@ -365,7 +415,7 @@ class TorchEngine:
                 movers.append(row)
         if movers:
             free = [slot for slot, row in enumerate(placed) if row is None]
-            self._reserve(len(rows), 0)
+            self._reserve(len(rows), 0, 0)
             begin = time.perf_counter()
             for slot, row in zip(free, movers, strict=True):
                 # A free slot is nobody's source: a source below len(rows) was kept by its first row.
@@ -375,22 +425,44 @@ class TorchEngine:
             self._stats.model_seconds += time.perf_counter() - begin
         self._rows = [row for row in placed if row is not None]
 
-    def _reserve(self, slots: int, capacity: int) -> None:
-        """Grow the cache, at least by doubling, to this many slots of this many tokens."""
-        _, _, have_slots, _, have_capacity, _ = self._kv.shape
-        if slots <= have_slots and capacity <= have_capacity:
+    def _reserve(self, slots: int, tokens: int, most: int) -> None:
+        """Grow the cache to this many slots, and to these tokens of at most `most` that any row may come to have.
+
+        It grows by doubling, to half as much again in the moment of copying; `kv_cache` bounds that moment.
+        """
+        _, _, have_slots, _, have_tokens, _ = self._kv.shape
+        if slots <= have_slots and tokens <= have_tokens:
             return
         if slots > have_slots:
-            have_slots = max(slots, 2 * have_slots, 8)
-        if capacity > have_capacity:
-            have_capacity = max(capacity, min(2 * have_capacity, self._model.shape.max_positions))
-        old, self._kv = self._kv, self._empty_kv(have_slots, have_capacity)
+            have_slots = max(slots, min(max(2 * have_slots, 8), self._kv_tokens // max(have_tokens, most, 1)))
+        if have_slots * most * self._kv_bytes <= _RESERVED:
+            tokens = most
+        if tokens > have_tokens:
+            have_tokens = max(tokens, min(2 * have_tokens, most))
+        old, self._kv = self._kv, self._empty_kv(have_slots, have_tokens)
+        self._stats.kv_bytes = max(self._stats.kv_bytes, self._kv.nbytes)
         self._kv[:, :, : old.shape[2], :, : old.shape[4]] = old
+
+    @property
+    def _kv_bytes(self) -> int:
+        """Bytes of one token's keys and values."""
+        return self._model.shape.kv_bytes(self._model.dtype.itemsize)
+
+    @property
+    def _kv_tokens(self) -> int:
+        """Tokens that the cache may hold, so that growing by half at a time stays within its limit."""
+        return int(self._kv_limit / 1.5) // self._kv_bytes
 
     def _empty_kv(self, slots: int, capacity: int) -> Tensor:
         s = self._model.shape
         size = (s.layers, 2, slots, s.kv_heads, capacity, s.head_dim)
         return torch.zeros(size, device=self._model.device, dtype=self._model.dtype)
+
+
+def _default_kv(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(_KV_SHARE * torch.cuda.get_device_properties(device).total_memory)
+    return _KV_CPU
 
 
 def _as_weights(weights: object) -> Mapping[str, Tensor]:

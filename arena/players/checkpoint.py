@@ -3,8 +3,9 @@
     ckpt:tiny                     the bundled model
     ckpt:RUN_OR_PATH[@STEP]       a run's newest good checkpoint, or the one of a step; or a model folder
 
-Options: temperature, top_p, top_k, min_p, max_tokens, style (a file of arena/prompts). Their defaults stand in the
-model's spiral_arena.json. All players of one weights file in a process share one engine.
+Options: temperature, top_p, top_k, min_p, max_tokens, style (a file of arena/prompts), whose defaults stand in the
+model's spiral_arena.json; device (auto, cpu, cuda) and dtype (auto, bf16, fp16, fp32). All players of one weights file
+in a process share one engine.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from arena.core.answer import split_reply
 from arena.core.engine import Engine, Sampling
 from arena.core.errors import ArenaError, UsageError
 from arena.core.player import PlayerInfo, Reply, Sample, Usage, View
-from arena.core.registry import PlayerSpec, load_part
+from arena.core.registry import PlayerSpec, load_part, player_module
 from arena.core.sanitise import one_line
 from arena.prompts import Style
 
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
     from arena.engines.text import TextCodec
 
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "max_tokens")
+OPTIONS = (*_SAMPLING, "style", "device", "dtype")
 INFO = PlayerInfo(
     id="ckpt",
     title="A language model: the bundled one, or a run's checkpoint",
     syntax="ckpt:RUN_OR_PATH[@STEP]",
-    options=(*_SAMPLING, "style"),
+    options=OPTIONS,
 )
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "models"
 _STRANGERS = Sampling(max_tokens=1024)
@@ -155,17 +157,25 @@ def style_of(folder: ModelFolder, options: Mapping[str, Any]) -> str:
     return str(asked or ("chat" if folder.chat_template else "base"))
 
 
-_engines: dict[tuple[Path, Path], tuple[Engine, TextCodec]] = {}
+def source_of(spec: PlayerSpec) -> Source:
+    """Where a `ckpt:` or `hf:` spec's model is. Raises UsageError for another backend."""
+    find = getattr(player_module(spec.backend), "locate", None)
+    if find is None:
+        raise UsageError(f"{one_line(spec.name)} is not a model.", "Write ckpt:… or hf:….")
+    return cast(Source, find(spec.target))
 
 
-def _engine(folder: ModelFolder, weights: Path) -> tuple[Engine, TextCodec]:
+_engines: dict[tuple[Path, Path, str, str], tuple[Engine, TextCodec]] = {}
+
+
+def _engine(folder: ModelFolder, weights: Path, device: str, dtype: str) -> tuple[Engine, TextCodec]:
     from arena.engines.text import TextCodec
     from arena.engines.torch_engine import TorchEngine
 
-    key = (folder.path.resolve(), weights.resolve())
+    key = (folder.path.resolve(), weights.resolve(), device, dtype)
     if key not in _engines:
         codec = TextCodec(folder)
-        _engines[key] = (TorchEngine(folder, weights=weights), codec)
+        _engines[key] = (TorchEngine(folder, weights=weights, device=device, dtype=dtype), codec)
     return _engines[key]
 
 
@@ -173,11 +183,12 @@ def load(spec: PlayerSpec) -> PolicyPlayer:
     """Build the player. Raises UnknownName, UsageError, or ArenaError for a model that is refused."""
     from arena.engines.loading import open_model
 
-    source = locate(spec.target)
+    source = source_of(spec)
     for warning in source.warnings:
         print(one_line(warning), file=sys.stderr)
     folder = open_model(source.model)
     sampling, style = sampling_of(folder.settings, spec.options), style_of(folder, spec.options)
     load_part("arena.prompts", "prompt style", style)
-    engine, codec = _engine(folder, source.weights)
+    device, dtype = (str(spec.options.get(name, "auto")) for name in ("device", "dtype"))
+    engine, codec = _engine(folder, source.weights, device, dtype)
     return PolicyPlayer(engine, codec, style, sampling, spec.name)

@@ -1,16 +1,17 @@
-"""The forward pass of Qwen3 (RMSNorm, q/k norm, rotary positions, grouped queries, SwiGLU), for generation only.
+"""The forward pass of `Shape`'s families (RMSNorm, rotary positions, grouped queries, SwiGLU), for generation only.
 
 Written by hand because at small sizes the cost is the number of torch operations and the memory they touch:
-weights are fused and stored [in, out], norm gains and the attention scale are folded into them, q and k are
-permuted so that a rotation is one complex multiplication, and the last layer of a prefill computes queries
-for last tokens alone. Formulas: Qwen3 as in its public configuration; no gradient, no dropout.
+weights are fused and stored [in, out], q and k are permuted so that a rotation is one complex multiplication,
+and the last layer of a prefill computes queries for last tokens alone. In float32 norm gains are folded into the
+weights. In other dtypes they are not, as folding would round the weights once more; there the residual stream,
+norms, rotations and logits are float32, and matrices, attention, keys and values have the dtype.
+Formulas: Qwen3 and Llama as in their public configurations; no gradient, no dropout.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -19,57 +20,10 @@ from torch import Tensor
 
 from arena.core.errors import ArenaError
 from arena.engines.kernels import prefers_onednn
+from arena.engines.shape import Shape
 
 _ONEDNN_FROM = 1 << 20
 """Multiply-adds from which oneDNN, where it is preferred, beats `torch.mm`: it costs about 10 µs a call more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Sizes of one model, read from its config.json."""
-
-    layers: int
-    hidden: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    feed_forward: int
-    vocab: int
-    max_positions: int
-    rope_theta: float
-    eps: float
-    tied: bool
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Shape:
-        """Read a Qwen3 config. Raises ArenaError for a feature that this forward does not have."""
-        rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-        kind = rope.get("rope_type", rope.get("type", "default"))
-        wanted = {
-            "rope_type 'default'": kind == "default",
-            "no attention bias": not config.get("attention_bias", False),
-            "no sliding window": not config.get("use_sliding_window", False),
-            "hidden_act 'silu'": config.get("hidden_act", "silu") == "silu",
-        }
-        if missing := [name for name, holds in wanted.items() if not holds]:
-            raise ArenaError(f"This Qwen3 model cannot be served: the engine needs {', '.join(missing)}.")
-        try:
-            heads = int(config["num_attention_heads"])
-            return cls(
-                layers=int(config["num_hidden_layers"]),
-                hidden=int(config["hidden_size"]),
-                heads=heads,
-                kv_heads=int(config.get("num_key_value_heads") or heads),
-                head_dim=int(config.get("head_dim") or config["hidden_size"] // heads),
-                feed_forward=int(config["intermediate_size"]),
-                vocab=int(config["vocab_size"]),
-                max_positions=int(config.get("max_position_embeddings", 32768)),
-                rope_theta=float(rope.get("rope_theta", config.get("rope_theta", 10000.0))),
-                eps=float(config.get("rms_norm_eps", 1e-6)),
-                tied=bool(config.get("tie_word_embeddings", False)),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArenaError(f"The model's config.json lacks or garbles a size: {error}.") from None
 
 
 class Prefill(NamedTuple):
@@ -86,40 +40,44 @@ class _Layer(NamedTuple):
     out: Tensor  # [q, hidden]
     gate_up: Tensor  # [hidden, gate | up]
     down: Tensor  # [feed_forward, hidden]
-    qk_gain: Tensor  # [heads + kv_heads, head_dim]
+    qk_gain: Tensor  # [heads + kv_heads, head_dim] in float32; holds the attention scale
+    attention_gain: Tensor  # [hidden] in float32, like the next; folded into the weights where those are float32
+    feed_gain: Tensor
 
 
-class Qwen3:
+class Decoder:
     """The weights of one model on one device, and its forward pass for prompts and for single tokens."""
 
     def __init__(self, shape: Shape, device: torch.device, dtype: torch.dtype) -> None:
         self.shape, self.device, self.dtype = shape, device, dtype
         s = shape
-        self._q = s.heads * s.head_dim
+        self._q = s.queries
+        self._folds = dtype is torch.float32
 
         def empty(*size: int) -> Tensor:
             return torch.empty(size, device=device, dtype=dtype)
 
         self._embed = empty(s.vocab, s.hidden)
         self._head = self._embed.t() if s.tied else empty(s.hidden, s.vocab)
-        self._gain = empty(s.hidden)
+        self._gain = torch.empty(s.hidden, device=device)
         # The last layer's queries apart from its keys and values, for prompts (oneDNN refuses a slice).
         self._last_q = empty(s.hidden, self._q)
-        self._last_kv = empty(s.hidden, 2 * s.kv_heads * s.head_dim)
+        self._last_kv = empty(s.hidden, 2 * s.keys)
         self._layers = [
             _Layer(
-                qkv=empty(s.hidden, self._q + 2 * s.kv_heads * s.head_dim),
+                qkv=empty(s.hidden, self._q + 2 * s.keys),
                 out=empty(self._q, s.hidden),
                 gate_up=empty(s.hidden, 2 * s.feed_forward),
                 down=empty(s.feed_forward, s.hidden),
                 qk_gain=torch.empty(s.heads + s.kv_heads, s.head_dim, device=device),
+                attention_gain=torch.ones(s.hidden, device=device),
+                feed_gain=torch.ones(s.hidden, device=device),
             )
             for _ in range(s.layers)
         ]
-        half = torch.arange(0, s.head_dim, 2, dtype=torch.float32) / s.head_dim
-        self._frequencies = 1.0 / torch.pow(torch.tensor(s.rope_theta), half)
+        self._frequencies = torch.tensor(s.frequencies())
         self._turns = torch.empty(0, s.head_dim // 2, dtype=torch.complex64, device=device)
-        self._floor = torch.tensor(math.sqrt(s.eps * s.hidden), device=device, dtype=dtype)
+        self._floor = torch.tensor(math.sqrt(s.eps * s.hidden), device=device)
         self._head_floor = torch.tensor(math.sqrt(s.eps * s.head_dim), device=device)
 
     # -- weights ------------------------------------------------------------------------------------------
@@ -141,7 +99,7 @@ class Qwen3:
             return weights[name].detach().to(self.device, torch.float32)
 
         self._embed.copy_(get("model.embed_tokens.weight"))
-        self._gain.copy_(get("model.norm.weight") * math.sqrt(self.shape.hidden))
+        self._gain.copy_(get("model.norm.weight") * (math.sqrt(self.shape.hidden) if self._folds else 1.0))
         if not self.shape.tied:
             self._head.copy_(get("lm_head.weight").t())
         for index, layer in enumerate(self._layers):
@@ -151,34 +109,57 @@ class Qwen3:
 
     def _load_layer(self, layer: _Layer, prefix: str, get: Any) -> None:
         s = self.shape
-        root = math.sqrt(s.hidden)
-        # (0, half, 1, half + 1, …): the two numbers that rotary positions turn together become neighbours.
-        pairs = torch.arange(s.head_dim).view(2, -1).t().reshape(-1).to(self.device)
+        pairs = self._pairs()
 
         def heads(name: str) -> Tensor:
             return get(prefix + name).view(-1, s.head_dim, s.hidden)[:, pairs].reshape(-1, s.hidden)  # type: ignore[no-any-return]
 
-        attention = get(prefix + "input_layernorm.weight") * root
-        rows = [
-            heads("self_attn.q_proj.weight"),
-            heads("self_attn.k_proj.weight"),
-            get(prefix + "self_attn.v_proj.weight"),
-        ]
-        layer.qkv.copy_((torch.cat(rows) * attention).t())
-        layer.out.copy_(get(prefix + "self_attn.o_proj.weight").t())
-        feed = get(prefix + "post_attention_layernorm.weight") * root
-        layer.gate_up.copy_(
-            (torch.cat([get(prefix + "mlp.gate_proj.weight"), get(prefix + "mlp.up_proj.weight")]) * feed).t()
+        def gained(rows: list[Tensor], gain: Tensor, norm: str) -> Tensor:
+            """The rows as [in, out], with the norm before them folded in or put by."""
+            weight = torch.cat(rows)
+            if self._folds:
+                weight = weight * (get(prefix + norm) * math.sqrt(s.hidden))
+            else:
+                gain.copy_(get(prefix + norm))
+            return weight.t()
+
+        layer.qkv.copy_(
+            gained(
+                [
+                    heads("self_attn.q_proj.weight"),
+                    heads("self_attn.k_proj.weight"),
+                    get(prefix + "self_attn.v_proj.weight"),
+                ],
+                layer.attention_gain,
+                "input_layernorm.weight",
+            )
         )
+        layer.out.copy_(get(prefix + "self_attn.o_proj.weight").t())
+        both = [get(prefix + "mlp.gate_proj.weight"), get(prefix + "mlp.up_proj.weight")]
+        layer.gate_up.copy_(gained(both, layer.feed_gain, "post_attention_layernorm.weight"))
         layer.down.copy_(get(prefix + "mlp.down_proj.weight").t())
-        # A head's norm divides by its length, not by length / sqrt(head_dim): the root goes into the gain,
-        # and for queries it cancels against the attention scale 1 / sqrt(head_dim).
-        layer.qk_gain[: s.heads] = get(prefix + "self_attn.q_norm.weight")[pairs]
-        layer.qk_gain[s.heads :] = get(prefix + "self_attn.k_norm.weight")[pairs] * math.sqrt(s.head_dim)
+        self._load_qk_gain(layer.qk_gain, prefix, get)
+
+    def _load_qk_gain(self, gain: Tensor, prefix: str, get: Any) -> None:
+        """The gains of q and k with the attention scale, 1 / sqrt(head_dim), in those of q.
+
+        A head's norm divides by its length, not by length / sqrt(head_dim): that root goes into the gain, and
+        for queries it cancels against the scale.
+        """
+        s, root = self.shape, math.sqrt(self.shape.head_dim)
+        if not s.qk_norm:
+            gain[: s.heads], gain[s.heads :] = 1 / root, 1.0
+            return
+        gain[: s.heads] = get(prefix + "self_attn.q_norm.weight")[self._pairs()]
+        gain[s.heads :] = get(prefix + "self_attn.k_norm.weight")[self._pairs()] * root
+
+    def _pairs(self) -> Tensor:
+        """(0, half, 1, half + 1, …): the two numbers that rotary positions turn together become neighbours."""
+        return torch.arange(self.shape.head_dim).view(2, -1).t().reshape(-1).to(self.device)
 
     def _parts(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         s = self.shape
-        kv = s.kv_heads * s.head_dim
+        kv = s.keys
         yield "model.embed_tokens.weight", (s.vocab, s.hidden)
         yield "model.norm.weight", (s.hidden,)
         if not s.tied:
@@ -191,8 +172,9 @@ class Qwen3:
             yield prefix + "self_attn.k_proj.weight", (kv, s.hidden)
             yield prefix + "self_attn.v_proj.weight", (kv, s.hidden)
             yield prefix + "self_attn.o_proj.weight", (s.hidden, self._q)
-            yield prefix + "self_attn.q_norm.weight", (s.head_dim,)
-            yield prefix + "self_attn.k_norm.weight", (s.head_dim,)
+            if s.qk_norm:
+                yield prefix + "self_attn.q_norm.weight", (s.head_dim,)
+                yield prefix + "self_attn.k_norm.weight", (s.head_dim,)
             yield prefix + "mlp.gate_proj.weight", (s.feed_forward, s.hidden)
             yield prefix + "mlp.up_proj.weight", (s.feed_forward, s.hidden)
             yield prefix + "mlp.down_proj.weight", (s.hidden, s.feed_forward)
@@ -209,9 +191,11 @@ class Qwen3:
         kv = torch.empty(
             s.layers, 2, count, s.kv_heads, longest, s.head_dim, device=self.device, dtype=self.dtype
         )  # fmt: skip
-        x = F.embedding(padded.view(-1), self._embed)
+        x = self._embedded(padded.view(-1))
         for index, layer in enumerate(self._layers[:-1]):
-            qkv = self._normed_heads(layer, _mm(self._normed(x), layer.qkv), turns.expand(count, -1, -1, -1))
+            qkv = self._normed_heads(
+                layer, _mm(self._normed(x, layer.attention_gain), layer.qkv), turns.expand(count, -1, -1, -1)
+            )
             q = qkv[:, : self._q].view(count, longest, s.heads, s.head_dim).transpose(1, 2)
             k, v = self._store(kv[index], qkv[:, self._q :], count, longest)
             mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=1.0, enable_gqa=True)
@@ -222,7 +206,7 @@ class Qwen3:
     def _prefill_last(self, kv: Tensor, x: Tensor, last: Tensor, turns: Tensor, count: int, longest: int) -> Tensor:
         """The last layer: keys and values of every token, the rest for last tokens alone -> [prompts, hidden]."""
         s, layer = self.shape, self._layers[-1]
-        y = self._normed(x)
+        y = self._normed(x, layer.attention_gain)
         qkv = y.new_empty(count * longest, layer.qkv.shape[1])
         qkv[:, self._q :] = _mm(y, self._last_kv)
         qkv[:, : self._q] = 1.0  # only the last tokens' queries are used
@@ -248,17 +232,26 @@ class Qwen3:
         where, hidden = self._where(at, kv, first), None
         if min(positions) + 1 < longest:
             hidden = self._hidden(at, longest)
-        x = F.embedding(torch.tensor(tokens, device=self.device), self._embed)
+        x = self._embedded(torch.tensor(tokens, device=self.device))
         for layer, store in zip(self._layers, kv, strict=True):
-            qkv = self._normed_heads(layer, _mm(self._normed(x), layer.qkv), turns)
+            qkv = self._normed_heads(layer, _mm(self._normed(x, layer.attention_gain), layer.qkv), turns)
             fresh = qkv[:, self._q :].reshape(-1, s.head_dim)
             store.view(-1, s.head_dim).index_copy_(0, where, fresh)
             q = qkv[:, : self._q].reshape(rows * s.kv_heads, -1, s.head_dim)
             k, v = store[:, first : first + rows].flatten(1, 2)[:, :, :longest]
-            k = k.transpose(1, 2)
-            scores = torch.bmm(q, k) if hidden is None else torch.baddbmm(hidden, q, k)
-            x = self._rest(layer, x, torch.bmm(torch.softmax(scores, -1), v).view(rows, self._q))
+            x = self._rest(layer, x, self._attend(q, k, v, hidden).view(rows, self._q))
         return self._logits(x)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, hidden: Tensor | None) -> Tensor:
+        """Attention of [batch, group, head_dim] queries over [batch, tokens, head_dim]; float32 is fastest by hand."""
+        if not self._folds:
+            # Fused kernels want four dimensions.
+            q, k, v = (part.view(-1, self.shape.kv_heads, *part.shape[1:]) for part in (q, k, v))
+            mask = None if hidden is None else hidden.view(len(q), -1, 1, k.shape[2]).expand(-1, -1, q.shape[2], -1)
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=1.0)
+        k = k.transpose(1, 2)
+        scores = torch.bmm(q, k) if hidden is None else torch.baddbmm(hidden, q, k)
+        return torch.bmm(torch.softmax(scores, -1), v)
 
     def _where(self, at: Tensor, kv: Tensor, first: int) -> Tensor:
         """Flat index of each row's new key and value vectors in one layer's store, [rows × 2 × kv_heads]."""
@@ -274,18 +267,32 @@ class Qwen3:
         mask = torch.zeros(beyond.shape, device=self.device, dtype=self.dtype).masked_fill_(beyond, -math.inf)
         return mask[:, None].expand(-1, self.shape.kv_heads, -1).reshape(-1, 1, longest)
 
-    def _normed(self, x: Tensor) -> Tensor:
-        """RMSNorm without gain, as x / hypot(‖x‖, sqrt(eps · n)): short of the factor sqrt(n), which is folded in."""
+    def _embedded(self, ids: Tensor) -> Tensor:
+        return F.embedding(ids, self._embed).float()
+
+    def _normed(self, x: Tensor, gain: Tensor) -> Tensor:
+        """RMSNorm for the next product.
+
+        With folded gains as x / hypot(‖x‖, sqrt(eps · n)), short of the factor sqrt(n), which is folded in too.
+        """
+        if not self._folds:
+            return F.rms_norm(x, gain.shape, gain, self.shape.eps).to(self.dtype)
         length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         return x / length.hypot_(self._floor)
 
     def _normed_heads(self, layer: _Layer, qkv: Tensor, turns: Tensor) -> Tensor:
-        """Norm and rotate the q and k heads of [tokens, q | k | v], in place; `turns` is [..., 1, head_dim / 2]."""
+        """Norm (where the family does) and rotate the q and k heads of [tokens, q | k | v], in place.
+
+        `turns` is [..., 1, head_dim / 2].
+        """
         gain = layer.qk_gain
         qk = qkv[:, : gain.numel()].view(-1, *gain.shape)
         work = qk.float()
-        length = torch.linalg.vector_norm(work, dim=-1, keepdim=True).hypot_(self._head_floor)
-        work = (work * gain).div_(length)
+        if self.shape.qk_norm:
+            length = torch.linalg.vector_norm(work, dim=-1, keepdim=True).hypot_(self._head_floor)
+            work = (work * gain).div_(length)
+        else:
+            work = work * gain
         pairs = torch.view_as_complex(work.view(*turns.shape[:-2], gain.shape[0], -1, 2))
         qk.copy_(torch.view_as_real(pairs.mul_(turns)).view_as(qk))
         return qkv
@@ -298,12 +305,14 @@ class Qwen3:
     def _rest(self, layer: _Layer, x: Tensor, mixed: Tensor) -> Tensor:
         """A layer after its attention: output projection, feed-forward, both residuals."""
         x = _add_mm(x, mixed, layer.out)
-        both = _mm(self._normed(x), layer.gate_up)
+        both = _mm(self._normed(x, layer.feed_gain), layer.gate_up)
         half = self.shape.feed_forward
         return _add_mm(x, F.silu(both[:, :half]).mul_(both[:, half:]), layer.down)
 
     def _logits(self, x: Tensor) -> Tensor:
-        return _mm(self._normed(x).mul_(self._gain), self._head).float()
+        if not self._folds:
+            return _mm(self._normed(x, self._gain), self._head).float()
+        return _mm(self._normed(x, self._gain).mul_(self._gain), self._head)
 
     def _rotations(self, longest: int) -> Tensor:
         """e^(i · position · frequency), [longest, head_dim / 2]."""
@@ -330,6 +339,6 @@ def _mm(x: Tensor, weight: Tensor) -> Tensor:
 
 def _add_mm(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
     """The sum x + y @ weight; may reuse x's memory."""
-    if _onednn(y, weight):
+    if x.dtype is not y.dtype or _onednn(y, weight):
         return x.add_(_mm(y, weight))
     return torch.addmm(x, y, weight)
