@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -20,15 +19,16 @@ from typing import Any, cast
 from rich.console import Console
 
 from arena.config.base import Config, read_json
-from arena.core.errors import ArenaError
+from arena.core.program import run_program
 from arena.core.registry import load_part
 from arena.core.sanitise import one_line
 from arena.runs.job import run_job
 from arena.runs.paths import CONFIG_JSON, find_run
 from arena.runs.record import Status, read_record, run_status
-from evals.export import to_csv, to_markdown
+from evals.export import to_csv, to_latex, to_markdown
 
-FORMATS = ("table", "json", "md", "csv")
+FORMATS = ("table", "json", "md", "csv", "latex")
+_EXPORTS = {"md": to_markdown, "csv": to_csv, "latex": to_latex}
 MIN_WIDTH = 160
 """Columns of a table that goes to no terminal."""
 
@@ -36,11 +36,7 @@ MIN_WIDTH = 160
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns the exit code: 0 done, 1 failed or stopped, 2 wrong usage."""
     args = _arguments().parse_args(argv)
-    try:
-        return _main(args)
-    except ArenaError as error:
-        print(f"error: {one_line(str(error), 2000)}", file=sys.stderr)
-        return error.exit_code
+    return run_program(lambda: _main(args))
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -80,10 +76,8 @@ def _play(suite: ModuleType, run_dir: Path, config: Config) -> bool:
 def _print(suite: ModuleType, result: dict[str, Any], form: str) -> None:
     if form == "json":
         text = json.dumps(result, indent=2)
-    elif form == "md":
-        text = to_markdown(result)
-    elif form == "csv":
-        text = to_csv(result)
+    elif form in _EXPORTS:
+        text = _EXPORTS[form](result)
     else:
         console = Console(markup=False, highlight=False)
         if not console.is_terminal:
@@ -94,12 +88,4 @@ def _print(suite: ModuleType, result: dict[str, Any], form: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 1
-    except KeyboardInterrupt:
-        code = 1
-    sys.exit(code)
+    sys.exit(main())

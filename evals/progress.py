@@ -14,19 +14,10 @@ from rich.progress import Progress as Bar
 LINE_SECONDS = 10.0
 
 
-class Progress:
-    """Counts `done` of `total` things; use as a context manager."""
+class Shown:
+    """What has a bar while it is entered; none where stderr is no terminal."""
 
-    def __init__(self, title: str, total: int, done: int = 0) -> None:
-        self._title, self._total, self._first = title, total, done
-        self._began = time.monotonic()
-        self._told = self._began
-        self._bar: Bar | None = None
-        if sys.stderr.isatty():
-            left = (TextColumn("left", style="dim"), TimeRemainingColumn())
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), *left)
-            self._bar = Bar(*columns, console=Console(stderr=True, markup=False))
-            self._task = self._bar.add_task(title, total=total, completed=done)
+    _bar: Bar | None = None
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -39,6 +30,20 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
+
+class Progress(Shown):
+    """Counts `done` of `total` things; use as a context manager."""
+
+    def __init__(self, title: str, total: int, done: int = 0) -> None:
+        self._title, self._total, self._first = title, total, done
+        self._began = time.monotonic()
+        self._told = self._began
+        if sys.stderr.isatty():
+            left = (TextColumn("left", style="dim"), TimeRemainingColumn())
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), *left)
+            self._bar = Bar(*columns, console=Console(stderr=True, markup=False))
+            self._task = self._bar.add_task(title, total=total, completed=done)
+
     def update(self, done: int) -> None:
         """`done` counts from the beginning, what earlier attempts did included."""
         if self._bar is not None:
@@ -50,10 +55,11 @@ class Progress:
         self._told = now
         rate = (done - self._first) / max(now - self._began, 1e-9)
         left = (self._total - done) / rate if rate > 0 else 0.0
-        print(f"{self._title}: {done}/{self._total}, {_clock(left)} left", file=sys.stderr, flush=True)
+        print(f"{self._title}: {done}/{self._total}, {clock(left)} left", file=sys.stderr, flush=True)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds, without hours where there are none."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -55,27 +55,30 @@ class Rating:
     """True where the results alone would put the player infinitely far from the rest of its group."""
 
 
-def rate(meetings: Sequence[Meeting], draws: int = _DRAWS, seed: int = 0) -> list[Rating]:
+def rate(meetings: Sequence[Meeting], draws: int = _DRAWS, seed: int = 0, prior_sd: float = PRIOR_SD) -> list[Rating]:
     """Rate everybody who played, best first within each group, larger groups first.
 
-    A player that only met itself, or nobody, is left out. The same meetings give the same digits.
+    A player that only met itself, or nobody, is left out. The same meetings give the same digits. `prior_sd` is
+    that of the prior, in logits.
     """
     played = [meeting for meeting in meetings if meeting.pairs and meeting.a != meeting.b]
     groups = _components(sorted({name for m in played for name in (m.a, m.b)}), [(m.a, m.b) for m in played])
     ratings: list[Rating] = []
     for group, players in enumerate(groups):
-        ratings += _rate_group(group, players, [m for m in played if m.a in players], draws, seed)
+        ratings += _rate_group(group, players, [m for m in played if m.a in players], draws, seed, prior_sd)
     return ratings
 
 
-def _rate_group(group: int, players: Sequence[str], meetings: Sequence[Meeting], draws: int, seed: int) -> list[Rating]:
+def _rate_group(
+    group: int, players: Sequence[str], meetings: Sequence[Meeting], draws: int, seed: int, prior_sd: float
+) -> list[Rating]:
     counts = np.array([_outcome_counts(meeting.pairs) for meeting in meetings], dtype=np.float64)
     design = _design(players, meetings)
-    strengths = ELO * fit(design, _results(counts[None]))[:, : len(players)]
+    strengths = ELO * fit(design, _results(counts[None]), prior_sd)[:, : len(players)]
     rng = np.random.default_rng(seed)
     weights = rng.standard_gamma(counts + PRIOR * 5 / 9, (draws, *counts.shape))
     weights *= counts.sum(axis=1, keepdims=True) / weights.sum(axis=2, keepdims=True)
-    drawn = ELO * fit(design, _results(weights))[:, : len(players)]
+    drawn = ELO * fit(design, _results(weights), prior_sd)[:, : len(players)]
     lows, highs = np.quantile(drawn, (0.025, 0.975), axis=0)
     limited = _prior_limited(players, meetings)
     matches: Counter[str] = Counter()

@@ -17,16 +17,15 @@ from rich.text import Text
 
 from arena.core.errors import ArenaError
 from arena.core.registry import GameSpec
-from arena.core.sanitise import one_line
 from arena.runs.paths import CONFIG_JSON
 from arena.runs.rows import MatchRow
 from arena.runs.store import RunReader
 from evals.ratings import Meeting, rate
 from evals.statistics import Interval, Pair, PairOutcomes, points, score_interval, seat_effect, utility_interval
+from evals.tables import ABSENT, between, figure, make_table, name_cell, signed, span
 
 SCHEMA = 1
 _DIGITS = 6
-_ABSENT = "—"
 
 Row = dict[str, Any]
 
@@ -56,13 +55,13 @@ def build_result(run_dir: Path) -> dict[str, Any]:
     ratings = rate([Meeting(e.game, e.a, e.b, e.returns) for e in encounters])
     return {
         "schema": SCHEMA,
-        "seed": _seed(run_dir),
+        "seed": seed_of(run_dir),
         "results": [game_row(encounter) for encounter in encounters],
         "overall": overall_rows(encounters),
         "ratings": [
             {
                 "player": rating.player,
-                **_interval(Interval(rating.rating, rating.low, rating.high), "rating", "low", "high"),
+                **interval_row(Interval(rating.rating, rating.low, rating.high), "rating", "low", "high"),
                 "matches": rating.matches,
                 "group": rating.group,
                 "prior_limited": rating.prior_limited,
@@ -74,7 +73,7 @@ def build_result(run_dir: Path) -> dict[str, Any]:
                 "player": row.player,
                 "game": row.game,
                 "measure": row.measure,
-                **_interval(Interval(row.value, row.low, row.high), "value", "low", "high"),
+                **interval_row(Interval(row.value, row.low, row.high), "value", "low", "high"),
                 "n": row.n,
                 "detail": json.loads(row.detail),
             }
@@ -112,12 +111,31 @@ def game_row(encounter: Encounter) -> Row:
     return {
         "game": encounter.game,
         **_counts(encounter.a, encounter.b, [encounter]),
-        **_interval(score, "score", "low", "high"),
+        **interval_row(score, "score", "low", "high"),
         "unit": "points" if is_points else "utility",
         "points": round(by_points.score, _DIGITS),
         **_forfeits([encounter]),
-        **_interval(seat_effect(returns, utility), "seat_effect", "seat_effect_low", "seat_effect_high"),
+        **interval_row(seat_effect(returns, utility), "seat_effect", "seat_effect_low", "seat_effect_high"),
         "ood": not game.game.INFO.trained,
+    }
+
+
+def from_side(row: Row, player: str) -> Row:
+    """A line of `results` or `overall` as that player sees it: `opponent` is the other, figures are its own."""
+    ours, theirs = ("a", "b") if row["a"] == player else ("b", "a")
+    top = 0.0 if row.get("unit") == "utility" else 1.0
+    mirrored = {"score": top - row["score"], "low": top - row["high"], "high": top - row["low"]}
+    return {
+        "player": row[ours],
+        "opponent": row[theirs],
+        "pairs": row["pairs"],
+        "wins": row["wins"] if ours == "a" else row["losses"],
+        "draws": row["draws"],
+        "losses": row["losses"] if ours == "a" else row["wins"],
+        **{name: row[name] if ours == "a" else round(value, _DIGITS) for name, value in mirrored.items()},
+        "unit": row.get("unit", "points"),
+        "forfeits": row[f"forfeits_{ours}"],
+        "opponent_forfeits": row[f"forfeits_{theirs}"],
     }
 
 
@@ -129,11 +147,17 @@ def overall_rows(encounters: Sequence[Encounter]) -> list[Row]:
     return [
         {
             **_counts(a, b, group),
-            **_interval(score_interval(PairOutcomes.of(p for e in group for p in e.returns)), "score", "low", "high"),
+            **interval_row(
+                score_interval(PairOutcomes.of(p for e in group for p in e.returns)), "score", "low", "high"
+            ),
             **_forfeits(group),
         }
         for (a, b), group in groups.items()
     ]
+
+
+def _score_over(group: Sequence[Encounter]) -> Interval:
+    return score_interval(PairOutcomes.of(pair for encounter in group for pair in encounter.returns))
 
 
 def _counts(a: str, b: str, group: Sequence[Encounter]) -> Row:
@@ -157,11 +181,13 @@ def _forfeits(group: Sequence[Encounter]) -> Row:
     }
 
 
-def _interval(interval: Interval, *names: str) -> Row:
+def interval_row(interval: Interval, *names: str) -> Row:
+    """The interval under three names, rounded as every figure of a result is."""
     return dict(zip(names, (round(value, _DIGITS) for value in interval), strict=True))
 
 
-def _seed(run_dir: Path) -> int | None:
+def seed_of(run_dir: Path) -> int | None:
+    """The seed that the run's configuration names. Raises ArenaError where there is no configuration."""
     path = run_dir / CONFIG_JSON
     try:
         seed = json.loads(path.read_text(encoding="utf-8")).get("seed")
@@ -182,76 +208,61 @@ def render_table(result: Mapping[str, Any]) -> RenderableType:
         parts += [_result_table(game + " (OOD)" * rows[0]["ood"], rows), Text()]
     if len(games) > 1:
         parts += [_result_table("All games", result["overall"]), Text()]
+    return Group(*parts, *render_ratings(result), _legend(results, result["ratings"]))
+
+
+def render_ratings(result: Mapping[str, Any]) -> list[RenderableType]:
+    """The tables of ratings and of ground truth, an empty line below each."""
+    parts: list[RenderableType] = []
     if result["ratings"]:
         parts += [_rating_table(result["ratings"]), Text()]
     truths: Sequence[Row] = result["ground_truth"]
     for game in dict.fromkeys(row["game"] for row in truths):
         parts += [_truth_table(game, [row for row in truths if row["game"] == game]), Text()]
-    return Group(*parts, _legend(results))
-
-
-def _table(title: str, columns: Sequence[tuple[str, str]]) -> Table:
-    """A table without a frame. Columns are (header, kind): "name" folds, "text" is left- and "number" right-aligned."""
-    table = Table(
-        title=Text(one_line(title), style="bold"),
-        title_justify="left",
-        header_style="",
-        box=None,
-        padding=(0, 2, 0, 0),
-        pad_edge=False,
-    )
-    for header, kind in columns:
-        table.add_column(
-            Text(header, style="dim"),
-            justify="right" if kind == "number" else "left",
-            no_wrap=kind == "number",
-            overflow="fold",
-            min_width=10 if kind == "name" else None,
-        )
-    return table
+    return parts
 
 
 def _result_table(title: str, rows: Sequence[Row]) -> Table:
     heads = (("a", "name"), ("b", "name"))
     numbers = ("W–D–L", "score", "95 %", "forfeits", "voids", "seat effect")
     seats = any("seat_effect" in row for row in rows)
-    table = _table(title, (*heads, *((name, "number") for name in numbers[: 6 if seats else 5])))
+    table = make_table(title, (*heads, *((name, "number") for name in numbers[: 6 if seats else 5])))
     width = max(len(str(row[name])) for row in rows for name in ("wins", "draws", "losses"))
     for row in rows:
         even = 0.0 if row.get("unit") == "utility" else 0.5
         sure = not row["low"] <= even <= row["high"]
         cells = [
-            _name(row["a"]),
-            _name(row["b"]),
+            name_cell(row["a"]),
+            name_cell(row["b"]),
             Text("–".join(f"{row[name]:>{width}}" for name in ("wins", "draws", "losses"))),
-            Text(_figure(row["score"], even == 0), style="bold" if sure else ""),
-            Text(_range(row["low"], row["high"], even == 0)),
+            Text(figure(row["score"], even == 0), style="bold" if sure else ""),
+            Text(span(row["low"], row["high"], even == 0)),
             _forfeit_cell(row),
-            Text(str(row["voids"] or _ABSENT)),
+            Text(str(row["voids"] or ABSENT)),
         ]
         if seats:
-            span = _range(row["seat_effect_low"], row["seat_effect_high"], True)
-            cells.append(Text(f"{_figure(row['seat_effect'], True, 2)} ({span})"))
+            around = span(row["seat_effect_low"], row["seat_effect_high"], True)
+            cells.append(Text(f"{figure(row['seat_effect'], True, 2)} ({around})"))
         table.add_row(*cells)
     return table
 
 
 def _forfeit_cell(row: Row) -> Text:
     a, b = row["forfeits_a"], row["forfeits_b"]
-    return Text(f"{a} / {b}" if a or b else _ABSENT)
+    return Text(f"{a} / {b}" if a or b else ABSENT)
 
 
 def _rating_table(rows: Sequence[Row]) -> Table:
     several = len({row["group"] for row in rows}) > 1
-    table = _table(
+    table = make_table(
         "Ratings", [("player", "name"), ("rating", "number"), ("95 %", "number"), ("matches", "number"), ("", "text")]
     )
     for row in rows:
         notes = [f"group {row['group'] + 1}"] * several + ["prior-limited"] * row["prior_limited"]
         table.add_row(
-            _name(row["player"]),
-            Text(_signed(row["rating"], 0)),
-            Text(_between(_signed(row["low"], 0), _signed(row["high"], 0))),
+            name_cell(row["player"]),
+            Text(signed(row["rating"], 0)),
+            Text(between(signed(row["low"], 0), signed(row["high"], 0))),
             Text(str(row["matches"])),
             Text(", ".join(notes), style="dim"),
         )
@@ -260,24 +271,24 @@ def _rating_table(rows: Sequence[Row]) -> Table:
 
 def _truth_table(game: str, rows: Sequence[Row]) -> Table:
     columns = ["value", "95 %", "replies", "illegal", "floor"]
-    table = _table(
+    table = make_table(
         f"Ground truth: {game}", [("player", "name"), ("measure", "text"), *((name, "number") for name in columns)]
     )
     for row in rows:
         illegal, floor = row["detail"].get("illegal"), row["detail"].get("floor")
         table.add_row(
-            _name(row["player"]),
-            _name(row["measure"].replace("_", " ")),
+            name_cell(row["player"]),
+            name_cell(row["measure"].replace("_", " ")),
             Text(f"{row['value']:.3f}"),
-            Text(_between(f"{row['low']:.3f}", f"{row['high']:.3f}")),
+            Text(between(f"{row['low']:.3f}", f"{row['high']:.3f}")),
             Text(str(row["n"])),
-            Text(f"{illegal:.1%}" if illegal else _ABSENT),
-            Text(f"{floor:.3f}" if floor else _ABSENT),
+            Text(f"{illegal:.1%}" if illegal else ABSENT),
+            Text(f"{floor:.3f}" if floor else ABSENT),
         )
     return table
 
 
-def _legend(rows: Sequence[Row]) -> Text:
+def _legend(rows: Sequence[Row], ratings: Sequence[Row]) -> Text:
     lines = [
         "Score: wins + draws / 2, per match, from a's side; bold where its 95 % interval excludes even play.",
         "Forfeits (of a / of b) are losses of who forfeited. Seat effect: return as seat 0 less as seat 1.",
@@ -286,26 +297,15 @@ def _legend(rows: Sequence[Row]) -> Text:
         lines.append("OOD: not in self-play training; a bundled model's warm start has seen the format.")
     if any(row["unit"] == "utility" for row in rows):
         lines.insert(1, "Where it carries a sign: mean return per match.")
+    lines += rating_notes(ratings)
     return Text("\n".join(lines), style="dim")
 
 
-def _name(text: str) -> Text:
-    return Text(one_line(text))
-
-
-def _figure(value: float, signed: bool, digits: int = 3) -> str:
-    return _signed(value, digits) if signed else f"{value:.{digits}f}"
-
-
-def _range(low: float, high: float, signed: bool) -> str:
-    return _between(_figure(low, signed, 2), _figure(high, signed, 2))
-
-
-def _signed(value: float, digits: int) -> str:
-    """A figure with its sign, zero without one, and a real minus."""
-    text = f"{value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", "−")
-
-
-def _between(low: str, high: str) -> str:
-    return f"{low} … {high}"
+def rating_notes(ratings: Sequence[Row]) -> list[str]:
+    """What the last column of the ratings means, where it says anything."""
+    lines = []
+    if any(row["prior_limited"] for row in ratings):
+        lines.append("Prior-limited: the results alone, all won or all lost, would put the player infinitely far off.")
+    if any(row["group"] for row in ratings):
+        lines.append("Groups never met, not even through others: ratings compare within a group alone.")
+    return lines

@@ -43,9 +43,16 @@ def schedule_pairs(
     A pair's key depends on seed, game and pair alone, so all pairings meet the same luck.
     """
     pairings = list(pairings)
+    return schedule_meetings([(game, pairings) for game in games], pairs, seed)
+
+
+def schedule_meetings(
+    meetings: Sequence[tuple[GameSpec, Sequence[tuple[str, str]]]], pairs: int, seed: int
+) -> list[PlannedMatch]:
+    """`schedule_pairs` where each game has pairings of its own."""
     matches: list[PlannedMatch] = []
     for pair in range(pairs):
-        for game in games:
+        for game, pairings in meetings:
             key = match_key(seed, game.name, pair)
             for (a, b), leg in product(pairings, (0, 1)):
                 matches.append(PlannedMatch(len(matches), game, a, b, pair, leg, key))

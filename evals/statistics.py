@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 PRIOR = 0.2
 """Dirichlet pseudo-count of each of the five pair outcomes: one pair's weight in all."""
@@ -106,13 +107,39 @@ def seat_effect(pairs: Sequence[Pair], utility: tuple[float, float]) -> Interval
     return mean_interval([pair.as_seat0 - pair.as_seat1 for pair in pairs], (-width, width))
 
 
-def difference_interval(first: Sequence[float], second: Sequence[float], bounds: tuple[float, float]) -> Interval:
+def paired_difference(first: Sequence[float], second: Sequence[float], bounds: tuple[float, float]) -> Interval:
     """Mean of `first - second`, matched by place: the same pair or position, measured on two players.
 
-    `bounds` is the range of a single value. Raises ValueError for sequences of unequal length.
+    Bootstrapped over places as in `mean_interval`, so what both owe to the same luck cancels. `bounds` is the
+    range of a single value. Raises ValueError for sequences of unequal length, or without a value.
     """
     width = bounds[1] - bounds[0]
     return mean_interval([a - b for a, b in zip(first, second, strict=True)], (-width, width))
+
+
+def stratified_interval(
+    groups: Sequence[Sequence[float]], bounds: tuple[float, float], level: float = 0.95, draws: int = _DRAWS
+) -> Interval:
+    """Mean over groups (games) of each group's mean: every group weighs the same, however many values it has.
+
+    Each group is bootstrapped by itself as in `mean_interval`; they share its prior, which would else pull an average
+    over many groups further than its own noise. All values lie within `bounds`. Raises ValueError
+    where there is no group, or one without a value.
+    """
+    if not groups:
+        raise ValueError("an interval needs at least one group")
+    counts = [sorted(Counter(group).items()) for group in groups]
+    score = math.fsum(_mean(*zip(*found, strict=True)) if found else _mean((), ()) for found in counts) / len(groups)
+    draws = min(draws, max(2_000, 4_000_000 // max(map(len, counts))))
+    rng = np.random.default_rng(0)
+    total = np.zeros(draws)
+    prior = PRIOR / len(groups)
+    for found in counts:
+        values = (bounds[0], *(value for value, _ in found), bounds[1])
+        total += _drawn_means(values, (prior, *(float(count) for _, count in found), prior), draws, rng)
+    tail = (1 - level) / 2
+    low, high = np.quantile(total / len(groups), (tail, 1 - tail))
+    return Interval(score, min(score, float(low)), max(score, float(high)))
 
 
 def proportion_interval(successes: int, trials: int, z: float = 1.959964) -> Interval:
@@ -141,8 +168,16 @@ def _posterior(
     """Quantiles of the mean of `values` under Dirichlet(`alphas`) weights, by Monte Carlo with a fixed seed."""
     # Thousands of distinct values average out: fewer draws do, and memory stays bounded.
     draws = min(draws, max(2_000, 4_000_000 // len(alphas)))
-    weights = np.random.default_rng(0).standard_gamma(alphas, (draws, len(alphas)))
-    means = weights @ np.asarray(values) / weights.sum(axis=1)
+    means = _drawn_means(values, alphas, draws, np.random.default_rng(0))
     tail = (1 - level) / 2
     low, high = np.quantile(means, (tail, 1 - tail))
     return Interval(score, min(score, float(low)), max(score, float(high)))
+
+
+def _drawn_means(
+    values: Sequence[float], alphas: Sequence[float], draws: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Means of `values` under weights drawn from Dirichlet(`alphas`), shape (draws,)."""
+    weights = rng.standard_gamma(alphas, (draws, len(alphas)))
+    means: NDArray[np.float64] = weights @ np.asarray(values) / weights.sum(axis=1)
+    return means

@@ -5,16 +5,13 @@ Modules here import nothing heavy, and their functions import what they need, so
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from typing import cast
 
 import typer
 
 from arena.cli import doctor, evaluate, export, listings, train
-from arena.core.errors import ArenaError
-from arena.core.sanitise import one_line
+from arena.core.program import fail, run_program
 
 _CliError = cast("type[Exception]", typer.BadParameter.__mro__[2])
 """Typer's base of all errors of usage; it has no public name."""
@@ -38,26 +35,19 @@ def _root(context: typer.Context) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code: 0 done, 1 failed, 2 wrong usage."""
+    return run_program(lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         code = app(args=argv, prog_name="spiral-arena", standalone_mode=False)
-        sys.stdout.flush()
-    except ArenaError as error:
-        return _fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 1
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", 1)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     except _CliError as error:
-        return _fail(_usage_message(error), 2)
+        return fail(_usage_message(error), 2)
     return code if isinstance(code, int) else 0
 
 
 def _usage_message(error: BaseException) -> str:
     format_message = getattr(error, "format_message", None)
     return str(format_message() if format_message else error)
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"error: {one_line(message, 2000)}", file=sys.stderr)
-    return code

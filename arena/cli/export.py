@@ -1,4 +1,4 @@
-"""`export`: a run's results in a format for elsewhere, on stdout."""
+"""`export`: a run's results in a format for elsewhere, on stdout or, for TensorBoard, as a directory."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from arena.cli.common import print_json
-
 
 class Format(StrEnum):
     MD = "md"
     CSV = "csv"
+    LATEX = "latex"
     JSON = "json"
+    TENSORBOARD = "tensorboard"
 
 
 def register(app: typer.Typer) -> None:
@@ -24,44 +24,24 @@ def register(app: typer.Typer) -> None:
 def export(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Run directory or id.")],
     form: Annotated[Format, typer.Option("--format", help="What to write.")],
+    out: Annotated[Path | None, typer.Option(help="Directory of --format tensorboard, not RUN/tensorboard.")] = None,
 ) -> None:
-    """Print a run's results, finished or not: tables of a tournament, metrics of a training run.
+    """Write a run's results, finished or not: its tables; of a training run also all figures (csv, json, tensorboard).
 
     Example: spiral-arena export runs/tournament-20260101-120000 --format md > table.md
     """
+    from arena.core.errors import UsageError
     from arena.runs.launch import become, job_command
     from arena.runs.paths import find_run
     from arena.runs.record import read_record
 
     run_dir = find_run(run)
-    if read_record(run_dir).kind == "train":
-        _print_metrics(run_dir, form)
-        return
+    events = form is Format.TENSORBOARD
+    if out is not None and not events:
+        raise UsageError("--out is for --format tensorboard.", "Other formats go to stdout: add > FILE.")
+    kind = read_record(run_dir).kind
+    if kind in ("train", "sft"):
+        become(job_command("training", str(run_dir), "--export", form.value, *(["--out", str(out)] if out else [])))
+    if events:
+        raise UsageError(f"A run of kind {kind} has no figures over steps.", "TensorBoard shows training runs.")
     become(job_command("evals", str(run_dir), "--show", "--format", form.value))
-
-
-def _print_metrics(run_dir: Path, form: Format) -> None:
-    import csv
-    import sys
-    from dataclasses import asdict
-
-    from arena.core.sanitise import one_line
-    from arena.runs.store import RunReader
-
-    columns = ("step", "name", "game", "role", "opponent", "value", "low", "high", "n")
-    rows: list[dict[str, object]] = []
-    after = 0
-    with RunReader(run_dir) as reader:
-        while page := reader.metrics(after, limit=10_000):
-            rows.extend({column: asdict(row)[column] for column in columns} for row in page)
-            after = page[-1].id
-    if form is Format.JSON:
-        print_json(rows)
-        return
-    cells = [["" if row[column] is None else one_line(str(row[column])) for column in columns] for row in rows]
-    if form is Format.CSV:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *cells])
-        return
-    print(f"| {' | '.join(columns)} |\n|{'|'.join('---' for _ in columns)}|")
-    for line in cells:
-        print(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from arena.cli.common import print_json, print_rows
+from arena.cli.common import print_json, print_rows, say
 from arena.core.errors import ArenaError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -57,17 +57,17 @@ def _progress(path: Path, kind: str) -> str | None:
     if not (path / DB_NAME).exists():
         return None
     with RunReader(path) as reader:
-        return f"step {reader.last_step()}" if kind == "train" else f"{reader.count('match')} matches"
+        return f"step {reader.last_step()}" if kind in ("train", "sft") else f"{reader.count('match')} matches"
 
 
 def games(as_json: AsJson = False) -> None:
     """List the games, and whether self-play trains on them."""
     from arena.config.checks import solved_games
-    from arena.core.registry import discover, load_game
+    from arena.core.registry import adapters, game_ids, load_game
 
     solved = solved_games()
     rows = []
-    for name in discover("arena.games"):
+    for name in game_ids():
         info = load_game(name).INFO
         row = asdict(info) | {"variants": {key: list(values) for key, values in info.variants.items()}}
         rows.append(row | {"solved": info.id in solved})
@@ -78,6 +78,8 @@ def games(as_json: AsJson = False) -> None:
         row["use"] = "training" if row["trained"] else "OOD"
         row["variants"] = [f"{key}={'|'.join(map(str, values))}" for key, values in row["variants"].items()]
     print_rows(rows, ("id", "title", "use", "roles", "chance", "hidden", "solved", "variants"), "No games.")
+    for syntax, title in adapters().items():
+        say(f"Also {syntax}: {title}.")
 
 
 def players(as_json: AsJson = False) -> None:

@@ -1,71 +1,152 @@
-"""`train`, `quickstart` and `warmstart`: thin launchers of training jobs."""
+"""`train`, `sft`, `quickstart`, `specialists` and `warmstart`: thin launchers of training jobs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from arena.cli.common import run_or_detach
 from arena.core.errors import UsageError
 
+if TYPE_CHECKING:
+    from arena.config.sft import SftConfig
+    from arena.config.train import TrainConfig
+
+Config = Annotated[str | None, typer.Argument(metavar="CONFIG.toml|PRESET", show_default=False)]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change one key.")]
+RunDir = Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory itself.")]
+Resume = Annotated[str | None, typer.Option(metavar="RUN", help="Go on from a run's last checkpoint.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Start it in the background and return.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
 def register(app: typer.Typer) -> None:
     app.command(context_settings=_PASS_ON, add_help_option=False)(quickstart)
+    app.command(context_settings=_PASS_ON, add_help_option=False)(specialists)
     app.command()(train)
+    app.command()(sft)
     app.command(context_settings=_PASS_ON, add_help_option=False)(warmstart)
 
 
 def train(
-    config: Annotated[str | None, typer.Argument(metavar="CONFIG.toml|PRESET", show_default=False)] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change one key.")] = None,
-    run_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory itself.")] = None,
-    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on from a run's last checkpoint.")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Start it in the background and return.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    config: Config = None,
+    settings: Settings = None,
+    run_dir: RunDir = None,
+    resume: Resume = None,
+    detach: Detach = False,
+    as_json: AsJson = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the memory, tokens and time it would take; start nothing.")
+    ] = False,
 ) -> None:
     """Train by self-play.
 
     Example: spiral-arena train quickstart --set steps=40 --set seed=3
     """
+    if dry_run:
+        if config is None or run_dir is not None or resume is not None or detach:
+            raise UsageError("--dry-run takes a configuration, --set and --json alone.")
+        options = [item for setting in settings or [] for item in ("--set", setting)]
+        _become("training.dryrun", [config, *options, *(["--json"] if as_json else [])])
+    _run("train", config, settings, run_dir, resume, detach, as_json)
+
+
+def sft(
+    config: Config = None,
+    settings: Settings = None,
+    run_dir: RunDir = None,
+    resume: Resume = None,
+    detach: Detach = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train on transcripts of strong players: matches of teachers, or those of a stored run.
+
+    Example: spiral-arena sft sft --set steps=100, or on a tournament's winners:
+    spiral-arena sft sft --set games=[] --set transcripts=runs/tournament-20260101-120000
+    """
+    _run("sft", config, settings, run_dir, resume, detach, as_json)
+
+
+def _run(
+    kind: str,
+    config: str | None,
+    settings: list[str] | None,
+    run_dir: Path | None,
+    resume: str | None,
+    detach: bool,
+    as_json: bool,
+) -> None:
+    """Start a new training job of this kind, or go on with one."""
     if resume is not None:
         if config is not None or settings or run_dir is not None:
             raise UsageError("--resume takes the run's own configuration.", "Leave out the other arguments.")
-        directory = _training_run(resume)
+        directory = _training_run(resume, kind)
     elif config is None:
         from arena.config.base import preset_names
 
-        raise UsageError("train needs a configuration.", f"A TOML file or a preset: {', '.join(preset_names())}.")
+        known = ", ".join(preset_names(kind))
+        raise UsageError(f"{kind} needs a configuration.", f"A TOML file or a preset: {known}.")
     else:
-        directory = _new_training(config, settings or [], run_dir)
+        directory = _new_training(kind, config, settings or [], run_dir)
     run_or_detach("training", directory, ["--json"] if as_json and not detach else [], detach, as_json)
 
 
-def _training_run(run: str) -> Path:
+def _training_run(run: str, kind: str) -> Path:
     from arena.runs.paths import find_run
     from arena.runs.record import read_record
 
     run_dir = find_run(run)
-    kind = read_record(run_dir).kind
-    if kind != "train":
-        raise UsageError(f"{run_dir} is a run of the kind {kind}, not train.", f"Use: spiral-arena {kind} --resume")
+    found = read_record(run_dir).kind
+    if found != kind:
+        raise UsageError(f"{run_dir} is a run of the kind {found}, not {kind}.", f"Use: spiral-arena {found} --resume")
     return run_dir
 
 
-def _new_training(config: str, settings: list[str], run_dir: Path | None) -> Path:
-    from arena.config.base import apply_settings, find_toml, read_toml, validate
-    from arena.config.checks import check_training
-    from arena.config.train import TrainConfig
+def _new_training(kind: str, config: str, settings: list[str], run_dir: Path | None) -> Path:
+    from arena.config.base import apply_settings, find_toml, kind_of, read_toml
     from arena.runs.launch import create_run
 
-    path = find_toml(config)
-    resolved = validate(TrainConfig, apply_settings(read_toml(path), settings), path.name)
-    check_training(resolved)
+    path = find_toml(config, kind)
+    data = apply_settings(read_toml(path), settings)
+    if (found := kind_of(data)) != kind:
+        raise UsageError(
+            f"{path.name} is a configuration of the kind {found}, not {kind}.",
+            f"Use: spiral-arena {found} {config}, or write kind = '{kind}' in it.",
+        )
+    resolved = _checked(kind, data, path.name)
     given = path.read_text(encoding="utf-8") if not settings else None
-    return create_run(resolved, "train", run_dir, toml=given, name=resolved.name)
+    return create_run(resolved, kind, run_dir, toml=given, name=resolved.name)
+
+
+def _checked(kind: str, data: dict[str, Any], source: str) -> TrainConfig | SftConfig:
+    """The configuration, with everything that it names looked up."""
+    from arena.config.base import validate
+    from arena.config.checks import check_sft, check_training
+    from arena.config.sft import SftConfig
+    from arena.config.train import TrainConfig
+
+    if kind == "train":
+        training = validate(TrainConfig, data, source)
+        check_training(training)
+        return training
+    taught = validate(SftConfig, data, source)
+    check_sft(taught)
+    if taught.transcripts is not None:
+        _check_transcripts(taught.transcripts)
+    return taught
+
+
+def _check_transcripts(run: str) -> None:
+    from arena.runs.paths import find_run
+    from arena.runs.store import RunReader
+
+    with RunReader(find_run(run)) as reader:
+        if not reader.count("match"):
+            raise UsageError(f"{run} has no stored match to learn from.", "Name a tournament, for example.")
 
 
 def quickstart(context: typer.Context) -> None:
@@ -73,8 +154,13 @@ def quickstart(context: typer.Context) -> None:
     _become("training.quickstart", context.args)
 
 
+def specialists(context: typer.Context) -> None:
+    """Train three specialists and a multi-game model, then compare them: head-to-head and OOD tables."""
+    _become("training.specialists", context.args)
+
+
 def warmstart(context: typer.Context) -> None:
-    """Make the bundled model from nothing (about forty minutes on one core)."""
+    """Make the bundled model from nothing (about an hour on one core)."""
     _become("training.warmstart", context.args)
 
 

@@ -61,21 +61,27 @@ def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     return keys
 
 
-def preset_names() -> list[str]:
-    """Names of the presets: `assets/configs/NAME.toml`."""
-    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+def preset_names(kind: str = "train") -> list[str]:
+    """Names of the presets of a kind of job: `assets/configs/NAME.toml`."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml") if kind_of(read_toml(path)) == kind)
 
 
-def find_toml(config: str) -> Path:
-    """The file that the user means by a path or a preset's name. Raises UnknownName."""
+def kind_of(data: Mapping[str, Any]) -> str:
+    """The kind of job that a configuration is for: its `kind`, or self-play training where it names none."""
+    return str(data.get("kind", "train"))
+
+
+def find_toml(config: str, kind: str = "train") -> Path:
+    """The file that the user means by a path or a preset's name. Raises UnknownName with the names of the kind."""
     path = Path(config)
     if path.is_file():
         return path
-    if config in preset_names():
+    if config in (found.stem for found in PRESETS.glob("*.toml")):
         return PRESETS / f"{config}.toml"
+    known = preset_names(kind)
     if path.suffix == ".toml":
-        raise UsageError(f"There is no file {config}.", f"Presets: {', '.join(preset_names()) or 'none'}.")
-    raise UnknownName("preset", config, preset_names())
+        raise UsageError(f"There is no file {config}.", f"Presets: {', '.join(known) or 'none'}.")
+    raise UnknownName("preset", config, known)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+from arena.config.sft import SftConfig
 from arena.config.train import TrainConfig
 from arena.core.errors import UnknownName, UsageError
-from arena.core.registry import GameSpec, PlayerSpec, discover, player_module
+from arena.core.registry import GameSpec, PlayerSpec, discover, load_part, player_module
 
 
 def check_games(specs: Iterable[str]) -> list[GameSpec]:
@@ -26,6 +27,8 @@ def check_players(specs: Iterable[str], games: Iterable[GameSpec]) -> list[Playe
     for player in players:
         if player.backend == "optimal":
             _check_oracles(games)
+        if player.backend in ("random", "scripted"):
+            _check_samples(player, games)
         locate = getattr(player_module(player.backend), "locate", None)
         if locate is not None:
             locate(player.target)
@@ -47,19 +50,45 @@ def _check_oracles(games: Iterable[GameSpec]) -> None:
             )
 
 
+def _check_samples(player: PlayerSpec, games: Iterable[GameSpec]) -> None:
+    for game in games:
+        if not game.game.INFO.samples:
+            raise UsageError(
+                f"The player {player.name} cannot play {game.name}: no valid move of it can be named.",
+                "Let models or humans play it.",
+            )
+
+
 def check_training(config: TrainConfig) -> None:
     """See that the model and the opponents which a training configuration names are there; nothing is loaded.
 
     Raises UsageError for an unknown one, or for a model that training cannot start from.
     """
-    model = PlayerSpec.parse(config.model)
-    if model.backend != "ckpt" or model.options:
-        raise UsageError(f"Training cannot start from '{config.model}'.", "model is a ckpt: spec without options.")
+    _check_model(config.model)
+    check_players([name for name in config.evaluation.opponents if name not in ("start", "self")], [])
+    if config.opponent.type == "fixed":
+        check_players([config.opponent.player], check_games(quota.game for quota in config.games))
+
+
+def check_sft(config: SftConfig) -> None:
+    """The same for supervised training: its model, its teachers and whom they meet."""
+    _check_model(config.model)
+    check_players([name for name in config.evaluation.opponents if name != "start"], [])
+    for item in config.games:
+        check_players([item.teacher, *item.opponents], check_games([item.game]))
+
+
+def _check_model(spec: str) -> None:
+    model = PlayerSpec.parse(spec)
+    if model.backend not in ("ckpt", "hf") or set(model.options) - {"style", "device"}:
+        hint = "model is a ckpt: or hf: spec, with style and device at most as its options."
+        raise UsageError(f"Training cannot start from '{spec}'.", hint)
+    if "style" in model.options:
+        load_part("arena.prompts", "prompt style", str(model.options["style"]))
     try:
-        check_players([config.model], [])
+        check_players([spec], [])
     except UnknownName:
         known = sorted(path.name for path in Path(player_module("ckpt").BUNDLED).iterdir())
         if difflib.get_close_matches(model.target, known, cutoff=0.5):
             raise UnknownName("model", model.target, known) from None
         raise
-    check_players([name for name in config.evaluation.opponents if name != "start"], [])

@@ -1,4 +1,4 @@
-"""Configuration of a self-play training run."""
+"""Configuration of a training run."""
 
 from __future__ import annotations
 
@@ -55,10 +55,61 @@ class NoBaselineConfig(Config):
     type: Literal["none"] = "none"
 
 
+class RoleValueConfig(Config):
+    """A value head as the baseline: what the state promises the role, learnt by squared error."""
+
+    type: Literal["role_value"] = "role_value"
+    hidden: Annotated[int, Field(ge=1)] = 64
+    """Units of the head's one inner layer."""
+    lr: Positive = 3e-3
+    """Adam's rate; constant."""
+    updates: Annotated[int, Field(ge=1)] = 8
+    """Adam steps on each batch, after its advantages are taken."""
+
+
 class SelfPlayConfig(Config):
     """One policy plays both seats, and both are trained."""
 
     type: Literal["self_play"] = "self_play"
+
+
+class FixedConfig(Config):
+    """One seat is any player that never learns; the other, in turn, is trained."""
+
+    type: Literal["fixed"] = "fixed"
+    player: str = "random"
+    """Player spec. A run named without its step, `ckpt:RUN`, is its newest checkpoint at each start of this one."""
+
+
+class LaggedConfig(Config):
+    """One seat is a frozen copy of the policy; the other, in turn, is trained."""
+
+    type: Literal["lagged"] = "lagged"
+    every: Annotated[int, Field(ge=1)] = 16
+    """Steps after which the copy is taken anew."""
+
+
+class PoolConfig(Config):
+    """One seat is one of the policy's former selves; the other, in turn, is trained.
+
+    Members' weights are held in memory and in every checkpoint.
+    """
+
+    type: Literal["pool"] = "pool"
+    every: Annotated[int, Field(ge=1)] = 10
+    """Steps after which the policy becomes a member; the first is the start."""
+    size: Annotated[int, Field(ge=1)] = 8
+    """Most members kept; the oldest goes."""
+    active: Annotated[int, Field(ge=1, le=16)] = 2
+    """Members drawn a step, with repetition, to share its matches: few engines, large batches."""
+    sampling: Literal["uniform", "prioritised"] = "prioritised"
+    """Whether members are drawn alike, or those that beat the policy more often."""
+    power: Annotated[float, Field(ge=0)] = 2.0
+    """Prioritised: a member that the policy beats at rate p is drawn in proportion to (1 − p)^power."""
+    memory: Share = 0.9
+    """Share of a member's earlier results that a further step with it keeps: the policy changes."""
+    self_play: Share = 0.0
+    """Share of matches in which the policy meets itself and both seats are trained."""
 
 
 class OptimiserConfig(Config):
@@ -99,15 +150,25 @@ class EvaluationConfig(Config):
     pairs: Annotated[int, Field(ge=1)] = 32
     """Pairs against each opponent in each game."""
     opponents: tuple[str, ...] = ("random", "optimal", "start")
-    """Player specs; `start` is the model the run began with. `optimal` meets only games with an exact solution."""
+    """Player specs; `start` is the model the run began with, `self` the offered weights `lag` steps ago.
+
+    `optimal` meets only games with an exact solution; nobody is met as `self` before step `lag`.
+    """
+    lag: Annotated[int, Field(ge=1)] = 16
+    """How many steps before an evaluation the weights that `self` names were offered."""
     ground_truth: bool = True
     """Whether to measure optimal moves and exploitability where the game is solved."""
     positions: Share = 0.25
     """Share of the positions that ground truth samples inside training."""
 
+    @property
+    def former_self(self) -> str:
+        """The name under which `self` is shown and stored."""
+        return f"self(t-{self.lag})"
+
 
 class TrainConfig(Config):
-    """A self-play training run."""
+    """A training run: by self-play, or against other opponents."""
 
     kind: Literal["train"] = "train"
     name: str = "train"
@@ -118,10 +179,12 @@ class TrainConfig(Config):
     ranks: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes, one a core; a resume needs the same number."""
     model: str = "ckpt:tiny"
-    """Where the weights come from: a `ckpt:` spec."""
+    """Where the weights come from: a `ckpt:` or `hf:` spec; its options `style` and `device` hold for the run."""
     games: Annotated[list[GameQuota], Field(min_length=1)]
-    opponent: SelfPlayConfig = SelfPlayConfig()
-    advantage: Annotated[RaeConfig | NoBaselineConfig, Field(discriminator="type")] = RaeConfig()
+    opponent: Annotated[SelfPlayConfig | FixedConfig | LaggedConfig | PoolConfig, Field(discriminator="type")] = (
+        SelfPlayConfig()
+    )
+    advantage: Annotated[RaeConfig | NoBaselineConfig | RoleValueConfig, Field(discriminator="type")] = RaeConfig()
     shaping: Literal["zero_sum", "spiral"] = "zero_sum"
     """What an illegal reply earns: the lowest and highest utility, or −1.5 and +0.5 times the highest."""
     magnet_decay: Annotated[float, Field(ge=0, lt=1)] = 0.95
@@ -135,7 +198,7 @@ class TrainConfig(Config):
     max_bad_steps: Annotated[int, Field(ge=1)] = 5
     """Consecutive updates with a loss or gradient that is not finite before the run stops."""
     featured: Annotated[int, Field(ge=0, le=8)] = 4
-    """Self-play matches a step that are stored whole, for the live view."""
+    """Training matches a step that are stored whole, for the live view."""
 
     @model_validator(mode="after")
     def _distinct_games(self) -> TrainConfig:

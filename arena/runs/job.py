@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from types import FrameType
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
 from arena.runs.lock import run_lock
-from arena.runs.paths import clear_stop, stop_asked
+from arena.runs.paths import attempt_dir, clear_stop, stop_asked
 from arena.runs.record import read_record
 from arena.runs.store import RunStore
 
@@ -30,6 +32,7 @@ class Job:
 
     run_dir: Path
     store: RunStore
+    log: Path
     stopped: bool = False
     """Set by the work when it ended before its end because it was asked to."""
     _asked: bool = False
@@ -42,6 +45,16 @@ class Job:
             self._polled = now
             self._asked = stop_asked(self.run_dir)
         return self._asked
+
+    def say(self, text: str) -> None:
+        """One line of talk, on stderr and in the log."""
+        print(one_line(text, 4000), file=sys.stderr, flush=True)
+        self.note(text)
+
+    def note(self, text: str) -> None:
+        """One line in the log alone. A log that cannot be written stops no job."""
+        with suppress(OSError), open(self.log, "a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {one_line(text, 4000)}\n")
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """The first signal asks for a polite end, the second ends at once; what was committed is safe."""
@@ -68,21 +81,28 @@ def run_job(run_dir: Path) -> Iterator[Job]:
             current.write(run_dir)
         with RunStore(run_dir) as store:
             store.add_event("started", f"pid {os.getpid()}")
-            job = Job(run_dir, store)
-            with _signals(job), _noted_failure(store):
+            job = Job(run_dir, store, attempt_dir(run_dir) / "job.log")
+            job.note(f"started, pid {os.getpid()}: {shlex.join(sys.argv)}")
+            with _signals(job), _noted_failure(job):
                 yield job
-            store.add_event("stopped" if job.stopped else "finished", "")
+            end = "stopped" if job.stopped else "finished"
+            store.add_event(end, "")
+            job.note(end)
 
 
 @contextmanager
-def _noted_failure(store: RunStore) -> Iterator[None]:
+def _noted_failure(job: Job) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
         message = str(error) if isinstance(error, ArenaError) else f"{type(error).__name__}: {error}"
+        job.note(f"failed: {message}")
+        if not isinstance(error, ArenaError):
+            for line in traceback.format_exception(error):
+                job.note(line)
         # Where the store itself is what failed, the first error is the one to report.
         with suppress(ArenaError):
-            store.add_event("failed", one_line(message, 2000))
+            job.store.add_event("failed", one_line(message, 2000))
         raise
 
 

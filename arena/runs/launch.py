@@ -12,7 +12,7 @@ from typing import NoReturn
 import arena
 from arena.config.base import Config, to_toml
 from arena.core.errors import ArenaError
-from arena.runs.paths import CONFIG_JSON, CONFIG_TOML, new_attempt_dir, new_run_dir, write_atomic
+from arena.runs.paths import ATTEMPT_VARIABLE, CONFIG_JSON, CONFIG_TOML, new_attempt_dir, new_run_dir, write_atomic
 from arena.runs.record import RunRecord, read_record
 
 _children: list[subprocess.Popen[bytes]] = []
@@ -70,7 +70,7 @@ def detach(command: Sequence[str], run_dir: Path) -> int:
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
-                env=job_environment(),
+                env=job_environment() | {ATTEMPT_VARIABLE: str(logs.absolute())},
             )
     except OSError as error:
         raise ArenaError(f"Cannot start {command[0]}: {error.strerror}.") from error

@@ -9,6 +9,8 @@ from pathlib import Path
 from arena.core.errors import ArenaError, UnknownName, UsageError
 
 ROOT_VARIABLE = "SPIRAL_ARENA_RUNS"
+ATTEMPT_VARIABLE = "SPIRAL_ARENA_ATTEMPT"
+"""Tells a detached job where its output goes."""
 RECORD = "run.json"
 CONFIG_TOML = "config.toml"
 CONFIG_JSON = "config.json"
@@ -110,6 +112,14 @@ def new_attempt_dir(run_dir: Path) -> Path:
     except OSError as error:
         raise ArenaError(f"Cannot create a log directory in {run_dir}: {error.strerror}.") from error
     return path
+
+
+def attempt_dir(run_dir: Path) -> Path:
+    """The log directory of this process's attempt: the one that it was detached with, else a new one."""
+    given = Path(os.environ.get(ATTEMPT_VARIABLE) or "-")
+    if given.is_dir() and given.parent.parent == run_dir.absolute():
+        return given
+    return new_attempt_dir(run_dir)
 
 
 def _attempt(path: Path) -> int:

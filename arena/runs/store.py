@@ -253,6 +253,10 @@ class RunReader:
         query = "SELECT {} FROM metric WHERE name = ? AND id > ? ORDER BY id LIMIT ?"
         return self._select(query, MetricRow, (name, after_id, limit))
 
+    def all_metrics(self) -> list[MetricRow]:
+        """Every stored figure, as they were stored."""
+        return self._select("SELECT {} FROM metric ORDER BY id", MetricRow)
+
     def events(self, after_id: int = 0, limit: int = 1000) -> list[EventRow]:
         return self._page("event", EventRow, after_id, limit)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,16 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from arena.config.base import read_json
-from arena.config.checks import check_games, check_players
+from arena.config.checks import check_games
 from arena.config.tournament import MatchConfig
 from arena.core.errors import ArenaError
 from arena.core.events import Event, Forfeit, IllegalReply, MatchEnded, MatchStarted, Partial, TurnTaken, Void
 from arena.core.keys import match_key
-from arena.core.registry import load_player
 from arena.core.sanitise import one_line, plain
 from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON
 from arena.runs.store import RunReader
+from evals.players import open_players
 from evals.runner import run_matches
 from evals.schedule import PlannedMatch
 
@@ -31,17 +30,13 @@ CONFIG = MatchConfig
 async def play(job: Job, config: MatchConfig) -> None:
     """Play the match unless it is stored. Raises ArenaError where it stayed void."""
     (game,) = check_games([config.game])
-    check_players(config.players, [game])
     with RunReader(job.run_dir) as reader:
         if reader.count("match"):
             return
     a, b = config.players
     planned = PlannedMatch(0, game, a, b, 0, 0, match_key(config.seed, game.name, 0))
     watcher = Watcher() if config.watch else None
-    async with AsyncExitStack() as stack:
-        players = {name: load_player(name) for name in dict.fromkeys(config.players)}
-        for player in players.values():
-            stack.push_async_callback(player.close)
+    async with open_players(job, config.players, [game]) as players:
         outcome = await run_matches([planned], players, job.store, retries=config.retries, watch=watcher)
     if outcome.unplayed:
         raise ArenaError(f"The match stayed void: {one_line(outcome.reason)}")

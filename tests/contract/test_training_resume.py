@@ -102,6 +102,35 @@ def test_killed_while_it_writes_a_checkpoint_it_resumes_to_the_same_run(
     assert_same_run(straight, run_dir, STEPS)
 
 
+OPPONENTS = {
+    "fixed": "opponent={{type='fixed', player='ckpt:{model}?temperature=1.5&max_tokens=16'}}",
+    "lagged": "opponent={{type='lagged', every=4}}",
+    "pool": "opponent={{type='pool', every=2, size=3, self_play=0.2}}",
+}
+FORMER = (
+    "steps=8", "games=[{game='tictactoe', turns=24, magnet=0.03}]", "evaluation.every=4", "evaluation.lag=3",
+    "evaluation.opponents=['self', 'start']", "evaluation.ground_truth=false",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", OPPONENTS)
+def test_against_others_it_resumes_to_the_same_run(small_model: Path, tmp_path: Path, name: str, ranks: int) -> None:
+    """Cut between checkpoints, between two copies of the policy, and with weights kept for the evaluation at 8."""
+    settings = (*FORMER, OPPONENTS[name].format(model=small_model), f"ranks={ranks}")
+    whole, cut = (new_run(tmp_path / part, small_model, *settings) for part in ("whole", "cut"))
+    run = train if ranks == 1 else finish
+    process = launch(cut)
+    wait_for(lambda: steps_stored(cut) >= 5, process)
+    kill(process)
+    run(cut)
+    run(whole)
+    assert_same_run(whole, cut, 8)
+    met = {row.opponent for row in rows(whole)[0] if row.name == "training_score"}
+    assert len(met) == {"fixed": 1, "lagged": 2, "pool": 4}[name]
+    assert {row.step for row in rows(whole)[0] if row.opponent == "self(t-3)"} == {4, 8}
+
+
 @pytest.mark.slow
 def test_two_ranks_repeat_and_resume_to_the_bit(straight2: Path, small_model: Path, tmp_path: Path) -> None:
     run_dir = new_run(tmp_path / "run", small_model, "ranks=2")
