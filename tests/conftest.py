@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+
+# Exact where a GPU would round; tests of one ask for it. Nothing is looked up online.
+os.environ.setdefault("SPIRAL_ARENA_DEVICE", "cpu")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +19,8 @@ def small_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     """The folder of `small_model.make`: made once, and again where the code that makes it changes."""
     root = Path(__file__).parents[1]
     sources = [Path(__file__).with_name("small_model.py"), *sorted((root / "training").glob("*.py"))]
-    wanted = [path for path in sources if path.stem in {"small_model", "policy", "tokenizer", "warmstart", "batches"}]
+    stems = {"small_model", "policy", "tokenizer", "warmstart", "supervised", "batches"}
+    wanted = [path for path in sources if path.stem in stems]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in wanted)).hexdigest()[:16]
     cache = request.config.cache
     assert cache is not None

@@ -12,17 +12,22 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from arena.config.base import validate
+from arena.config.sft import SftConfig
 from arena.config.train import TrainConfig
 from arena.core.errors import ArenaError
+from arena.core.program import run_program
 from arena.core.sanitise import one_line
 from arena.runs.job import Job, run_job
 from arena.runs.paths import CONFIG_JSON, find_run
 from arena.runs.record import Status, read_record, run_status
 from training.distributed import Ranks, is_first, ranks
+
+FORMATS = ("md", "csv", "json", "latex", "tensorboard")
+"""What `--export` writes."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,15 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training", description="Do or continue a training run.")
     parser.add_argument("run", help="run directory or id")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--export", choices=FORMATS, help="train nothing, write what is stored in this format")
+    parser.add_argument("--out", type=Path, help="directory for --export tensorboard, instead of RUN/tensorboard")
     args = parser.parse_args(argv)
-    try:
-        return _main(args.run, args.json)
-    except ArenaError as error:
-        print(f"error: {one_line(str(error), 2000)}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print(f"interrupted. {_resume_line(args.run)}", file=sys.stderr)
-        return 1
+    if args.export:
+        return run_program(lambda: _export(args.run, args.export, args.out))
+    return run_program(lambda: _main(args.run, args.json), f"interrupted. {_resume_line(args.run)}")
 
 
 def _main(run: str, as_json: bool) -> int:
@@ -52,11 +54,21 @@ def _main(run: str, as_json: bool) -> int:
     return 0
 
 
+def _export(run: str, form: str, out: Path | None) -> int:
+    from training.export import export
+
+    export(find_run(run), form, out)
+    return 0
+
+
 def _resume_line(run: str) -> str:
-    return f"Resume: spiral-arena train --resume {one_line(shlex.quote(run), 2000)}"
+    kind = "train"
+    with suppress(ArenaError):
+        kind = read_record(find_run(run)).kind
+    return f"Resume: spiral-arena {one_line(kind)} --resume {one_line(shlex.quote(run), 2000)}"
 
 
-def read_config(run_dir: Path) -> TrainConfig:
+def read_config(run_dir: Path) -> TrainConfig | SftConfig:
     """The run's resolved configuration. Raises UsageError for a key or value that does not fit, by name."""
     path = run_dir / CONFIG_JSON
     try:
@@ -65,19 +77,29 @@ def read_config(run_dir: Path) -> TrainConfig:
         raise ArenaError(f"Cannot read {path}: {error.strerror}.") from error
     except ValueError as error:
         raise ArenaError(f"{path} is damaged: {error}.", "Restore it from a copy; nothing was overwritten.") from error
+    if isinstance(data, dict) and data.get("kind") == "sft":
+        return validate(SftConfig, data, str(path))
     return validate(TrainConfig, data, str(path))
 
 
-def run_training(run_dir: Path, config: TrainConfig) -> bool:
+def run_training(run_dir: Path, config: TrainConfig | SftConfig) -> bool:
     """Train on all ranks; False where it was asked to stop before its end. Ranks 1 and up end with the process."""
     if not is_first():
         with ranks(config.ranks) as group, ExitStack() as stack:
-            _train(run_dir, config, group, None, stack)
+            _work(run_dir, config, group, None, stack)
         sys.exit(0)
     with run_job(run_dir) as job, ranks(config.ranks) as group, ExitStack() as stack:
-        finished = _train(run_dir, config, group, job, stack)
+        finished = _work(run_dir, config, group, job, stack)
         job.stopped = not finished
     return finished
+
+
+def _work(run_dir: Path, config: TrainConfig | SftConfig, group: Ranks, job: Job | None, stack: ExitStack) -> bool:
+    if isinstance(config, TrainConfig):
+        return _train(run_dir, config, group, job, stack)
+    from training.sft import teach
+
+    return teach(run_dir, config, group, job, stack)
 
 
 def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, stack: ExitStack) -> bool:
@@ -95,7 +117,7 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
         return train(parts, events, lambda _: None, lambda: None, lambda: False)
     state = parts.state
     for warning in warnings:
-        print(f"warning: {one_line(warning, 500)}", file=sys.stderr)
+        job.say(f"warning: {warning}")
         job.store.add_event("warning", one_line(warning, 500), state.step)
     if state.started:
         job.store.drop_after(state.step)
@@ -103,7 +125,7 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
         # No checkpoint yet: what a start cut short has stored, its events too, gives way.
         job.store.drop_after(-1)
         job.store.add_event("started", f"pid {os.getpid()}")
-    print(f"Run {one_line(str(run_dir), 1000)}; Ctrl-C finishes the step and saves.", file=sys.stderr)
+    job.say(f"Run {run_dir}; Ctrl-C finishes the step and saves.")
     recorder = Recorder(job.store, parts.estimator, config.name)
     live = stack.enter_context(Live(config, state.step))
 
@@ -120,7 +142,8 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
         # Rows first: a checkpoint whose rows were lost would be gone on from without them.
         job.store.flush()
         began = time.perf_counter()
-        checkpoint.save(run_dir, parts.learner, files, state, config.has_magnet, config.keep_checkpoints)
+        kept = {**parts.opponent.tensors(), **parts.former.tensors()}
+        checkpoint.save(run_dir, parts.learner, files, state, config.has_magnet, config.keep_checkpoints, kept)
         job.store.add_metrics(plain_metrics(state.step, [("seconds_checkpoint", time.perf_counter() - began)]))
 
     return train(parts, events, observe, save, job.should_stop)
@@ -137,10 +160,4 @@ def _print_result(run_dir: Path, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 1
-    sys.exit(code)
+    sys.exit(main())

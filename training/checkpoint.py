@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -21,10 +21,11 @@ from arena.core.sanitise import one_line
 from arena.engines.loading import ModelFolder, read_weights
 from arena.runs.checkpoints import MAGNET, MODEL, list_checkpoints, write_checkpoint
 from arena.runs.paths import checkpoints_dir
-from training.learner import Learner
 from training.policy import Policy
 
 WEIGHTS, OPTIMISER, STATE = "model.safetensors", "optimiser.safetensors", "trainer.json"
+KEPT = "kept.safetensors"
+"""Earlier weights that the run still needs, where it does: of its opponent, and for evaluations to come."""
 _COPIED = (
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
     "chat_template.jinja",
@@ -58,6 +59,7 @@ class TrainerState:
     lengths: dict[str, float] = field(default_factory=dict)
     """Mean turns of a match per game, of the last step: how many matches fill a quota."""
     estimator: dict[str, Any] = field(default_factory=dict)
+    opponent: dict[str, Any] = field(default_factory=dict)
     empty_batches: int = 0
     skipped_updates: int = 0
     bad_streak: int = 0
@@ -70,13 +72,36 @@ class TrainerState:
     """Wall time of training so far, over all attempts."""
 
 
-def save(run_dir: Path, learner: Learner, files: ModelFiles, state: TrainerState, magnet: bool, keep: int) -> Path:
+class Trained(Protocol):
+    """What a checkpoint is of: weights, and what goes on from them."""
+
+    policy: Policy
+    magnet: Tensor
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """The optimiser's state."""
+
+    def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Go on from another's."""
+
+
+def save(
+    run_dir: Path,
+    learner: Trained,
+    files: ModelFiles,
+    state: TrainerState,
+    magnet: bool,
+    keep: int,
+    kept: Mapping[str, Tensor],
+) -> Path:
     """Write `checkpoints/step_N` whole or not at all, then drop the oldest beyond `keep`, but for the start.
+
+    `kept` holds earlier weights by name, as flat vectors.
 
     Raises ArenaError where the disk refuses, or where something is not finite: no checkpoint ever holds that.
     """
     tensors = learner.state_tensors()
-    refuse_not_finite({"weights": learner.policy.flat, "magnet": learner.magnet, **tensors}, state.step)
+    refuse_not_finite({"weights": learner.policy.flat, "magnet": learner.magnet, **tensors, **kept}, state.step)
 
     def write(folder: Path) -> None:
         try:
@@ -87,6 +112,8 @@ def save(run_dir: Path, learner: Learner, files: ModelFiles, state: TrainerState
             if magnet:
                 save_file(learner.policy.state_dict(learner.magnet), folder / MAGNET, metadata={"format": "pt"})
             save_file(tensors, folder / OPTIMISER)
+            if kept:
+                save_file(dict(kept), folder / KEPT)
             (folder / STATE).write_text(json.dumps(asdict(state), indent=1) + "\n")
         except SafetensorError as error:  # safetensors has an error of its own for a full disk
             raise OSError(str(error).rpartition("I/O error: ")[2]) from error
@@ -112,7 +139,17 @@ def diverged(step: int, reason: str) -> ArenaError:
     )
 
 
-def restore(folder: Path, learner: Learner, magnet: bool, ranks: int) -> TrainerState:
+def read_kept(folder: Path) -> dict[str, Tensor]:
+    """The earlier weights that a checkpoint holds, by name."""
+    return load_file(folder / KEPT) if (folder / KEPT).is_file() else {}
+
+
+def unfit(folder: Path, error: Exception) -> ArenaError:
+    """The error of a checkpoint that is another run's, or of this one's before its configuration was changed."""
+    return ArenaError(f"{folder} does not fit this run: {one_line(str(error))}.", "Was its config.json changed?")
+
+
+def restore(folder: Path, learner: Trained, magnet: bool, ranks: int) -> TrainerState:
     """Put a checkpoint's weights, magnet and Adam moments into the learner; returns the rest of its state.
 
     Raises ArenaError for another number of ranks, or a checkpoint of another version or model.
@@ -128,16 +165,14 @@ def restore(folder: Path, learner: Learner, magnet: bool, ranks: int) -> Trainer
         learner.magnet.copy_(learner.policy.pack(load_file(folder / MAGNET)) if magnet else learner.policy.flat)
         learner.load_state_tensors(load_file(folder / OPTIMISER))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ArenaError(
-            f"{folder} does not fit this run: {one_line(str(error))}.", "Was its config.json changed?"
-        ) from error
+        raise unfit(folder, error) from error
     return state
 
 
-def load_policy(model: ModelFolder, weights: Path) -> Policy:
+def load_policy(model: ModelFolder, weights: Path, device: torch.device | str = "cpu") -> Policy:
     """The policy of a model folder, with the weights of a file or folder. Raises ArenaError for a damaged one."""
     try:
-        policy = Policy(model.config)
+        policy = Policy(model.config, device)
         policy.load_state_dict(read_weights(weights))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ArenaError(f"{one_line(str(model.path))} cannot be trained: {one_line(str(error))}.") from error

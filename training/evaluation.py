@@ -22,6 +22,7 @@ from evals.runner import MatchList, run_matches
 from evals.schedule import PlannedMatch, schedule_pairs
 from evals.statistics import proportion_interval
 from training.distributed import Ranks
+from training.former import SELF
 
 OFFERED, START = "offered", "start"
 
@@ -45,11 +46,11 @@ async def evaluate(
 ) -> Evaluation:
     """Play the offered weights against each opponent in each game, and measure them where a game is solved.
 
-    `players` holds `OFFERED`, and the opponents by name. Every evaluation of a run uses the same keys, so
-    that differences between steps are not differences of luck.
+    `players` holds `OFFERED`, and the opponents by name; one that is not there is left out. Every evaluation of
+    a run uses the same keys, so that differences between steps are not differences of luck.
     """
     result = Evaluation()
-    planned = _schedule(config, games, seed)
+    planned = _schedule(config, games, seed, players)
     played = MatchList()
     mine = [match for match in planned if match.pair % group.world == group.rank]
     await run_matches(mine, players, played, retries=0)
@@ -68,10 +69,14 @@ async def evaluate(
     return result
 
 
-def _schedule(config: EvaluationConfig, games: Sequence[GameSpec], seed: int) -> list[PlannedMatch]:
+def _schedule(
+    config: EvaluationConfig, games: Sequence[GameSpec], seed: int, players: Mapping[str, Player]
+) -> list[PlannedMatch]:
     planned: list[PlannedMatch] = []
+    asked = [config.former_self if name == SELF else name for name in config.opponents]
+    present = [name for name in asked if name in players]
     for game in games:
-        met = [name for name in config.opponents if name != "optimal" or has_oracle(game.game.INFO.id)]
+        met = [name for name in present if name != "optimal" or has_oracle(game.game.INFO.id)]
         pairings = [(OFFERED, name) for name in met]
         found = schedule_pairs([game], pairings, config.pairs, derive_key("evaluation", seed))
         planned += [replace(match, number=match.number + len(planned)) for match in found]

@@ -20,7 +20,6 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,13 +27,15 @@ from torch import Tensor
 from arena.config.train import OptimiserConfig
 from arena.core.keys import derive_key, draw
 from arena.core.player import Sample
+from training import adam
 from training.batches import Batch, by_length, collate
 from training.distributed import Ranks
 from training.policy import Policy
 
 MICROBATCH = 48
 """Rows a forward pass: few enough that activations stay in the CPU's cache."""
-
+MICROBATCH_TOKENS = {False: 16384, True: 4096}
+"""Tokens of a forward pass with several rows, by whether layers are recomputed, which large models' are."""
 
 SURE = 0.95
 """The anchor holds tokens whose place the start model gave to one token with at least this probability."""
@@ -138,14 +139,22 @@ def thinned(turns: Sequence[Turn], threshold: float, rng: random.Random) -> list
 class Learner:
     """Holds the policy, its Adam state and the magnet; `update` is one step of the training loop."""
 
-    def __init__(self, policy: Policy, config: OptimiserConfig, max_tokens: int, temperature: float) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        config: OptimiserConfig,
+        max_tokens: int,
+        temperature: float,
+        magnet: bool = True,
+        anchor: bool = True,
+    ) -> None:
         self.policy = policy
         self.config = config
         self.max_tokens = max_tokens
         self.temperature = temperature
-        self.start = policy.flat.clone()
-        """The weights that the anchor refers to: those the run began with."""
-        self.magnet = policy.flat.clone()
+        self.start = policy.flat.clone() if anchor else policy.flat
+        """The weights that the anchor refers to: those the run began with. Without an anchor, no copy."""
+        self.magnet = policy.flat.clone() if magnet else policy.flat
         self._flat = torch.nn.Parameter(policy.flat)
         self._flat.grad = policy.grad
         self.adam = torch.optim.Adam(
@@ -183,7 +192,7 @@ class Learner:
         self.policy.grad.zero_()
         lengths = [len(row.sample.prompt_ids) + len(row.sample.token_ids) for row in rows]
         loss = 0.0
-        for group in _microbatches(rows, lengths):
+        for group in _microbatches(rows, lengths, MICROBATCH_TOKENS[self.policy.recompute]):
             part = self._loss([rows[index] for index in group], metrics)
             part.backward()  # type: ignore[no-untyped-call]
             loss += float(part.detach())
@@ -209,13 +218,14 @@ class Learner:
 
     def _loss(self, rows: Sequence[Row], metrics: Metrics) -> Tensor:
         """Sum over rows of the loss of all the turns that they stand for, divided by the most tokens of a turn."""
-        batch = collate([(row.sample.prompt_ids, row.sample.token_ids) for row in rows])
+        device = self.policy.device
+        batch = collate([(row.sample.prompt_ids, row.sample.token_ids) for row in rows], device=device)
         scores = self.policy.logits(batch.ids, batch.positions) / self.temperature
         logp = torch.log_softmax(scores, -1)
         taken = logp.gather(1, batch.targets[:, None])[:, 0]
-        old = torch.tensor([value for row in rows for value in row.sample.logprobs])
+        old = torch.tensor([value for row in rows for value in row.sample.logprobs], device=device)
         columns = [[row.gains, row.losses, row.magnet, row.anchor, row.count] for row in rows]
-        gains, losses, magnet, anchor, count = torch.tensor(columns)[batch.row].unbind(1)
+        gains, losses, magnet, anchor, count = torch.tensor(columns, device=device)[batch.row].unbind(1)
         ratio = torch.exp(taken - old)
         clipped = ratio.clamp(1 - self.config.clip, 1 + self.config.clip)
         surrogate = torch.minimum(ratio * gains, clipped * gains) + torch.minimum(ratio * losses, clipped * losses)
@@ -250,30 +260,20 @@ class Learner:
 
     def state_tensors(self) -> dict[str, Tensor]:
         """The Adam moments as flat vectors, for a checkpoint."""
-        state = self.adam.state.get(self._flat, {})
-        zeros = torch.zeros_like(self.policy.flat)
-        return {
-            "exp_avg": state.get("exp_avg", zeros).clone(),
-            "exp_avg_sq": state.get("exp_avg_sq", zeros).clone(),
-            "step": torch.as_tensor(state.get("step", 0.0), dtype=torch.float32).clone().reshape(1),
-        }
+        return adam.state_tensors(self.adam, self._flat)
 
     def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Continue from a checkpoint's Adam moments."""
-        state: dict[str, Any] = {
-            "step": tensors["step"].reshape(()).clone(),
-            "exp_avg": tensors["exp_avg"].clone(),
-            "exp_avg_sq": tensors["exp_avg_sq"].clone(),
-        }
-        self.adam.state[self._flat] = state
+        adam.load_state_tensors(self.adam, self._flat, tensors)
 
 
-def _microbatches(rows: Sequence[Row], lengths: Sequence[int]) -> list[list[int]]:
+def _microbatches(rows: Sequence[Row], lengths: Sequence[int], tokens: int) -> list[list[int]]:
     """Indices of rows that go through the model together: alike in length, and in the further passes they need."""
     groups = []
     for needs in sorted({(row.magnet > 0, row.anchor > 0) for row in rows}):
         mine = [index for index, row in enumerate(rows) if (row.magnet > 0, row.anchor > 0) == needs]
-        groups += [[mine[i] for i in part] for part in by_length([lengths[index] for index in mine], MICROBATCH)]
+        parts = by_length([lengths[index] for index in mine], MICROBATCH, tokens)
+        groups += [[mine[i] for i in part] for part in parts]
     return groups
 
 

@@ -1,6 +1,6 @@
-"""Self-play training, the whole algorithm in one place.
+"""Training, the whole algorithm in one place.
 
-    collect      play matches of the current policy against its opponent (itself), many at once
+    collect      play matches of the current policy against its opponent (itself, as a rule), many at once
     advantages   one number a trajectory: its return less the baseline of its game and role (RAE)
     update       clipped policy gradient on every token the policy drew, with a KL to the magnet
     publish      give the rollout engine the new weights
@@ -19,20 +19,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from arena.config.train import TrainConfig
+from arena.core.errors import ArenaError
 from arena.core.player import Player
 from arena.core.registry import GameSpec
+from arena.core.sanitise import one_line
 from training.advantages import Estimator
 from training.checkpoint import TrainerState, diverged
 from training.distributed import Ranks
 from training.evaluation import Evaluation, evaluate
+from training.former import FormerSelves, evaluates
 from training.learner import Learner, Metrics, Turn
 from training.metrics import MatchSummary, summarise
-from training.opponents import Opponent
+from training.opponents import Opponent, Result
 from training.rollout import Played, Rollout, collect, plan, without_samples
+from training.states import with_states
 
 MOST_FORFEITS = 0.5
 """A run whose first step has fewer forfeits is expected to play on; one that begins with more may have to learn how."""
+
+MOST_VOIDS = 0.5
+"""A step with this share of void matches ends the run: what is left is skewed to matches that ended early."""
 
 
 @dataclass(slots=True)
@@ -45,6 +54,8 @@ class StepReport:
     seconds: dict[str, float]
     """Wall time per phase."""
     featured: list[Played]
+    voids: int = 0
+    """Matches left out because the opponent could not answer."""
     evaluation: Evaluation | None = None
 
 
@@ -59,10 +70,13 @@ class Parts:
     """The current weights as a player, on the rollout engine."""
     publish: Callable[[], None]
     """Load the learner's weights into the rollout engine."""
+    offered: Callable[[], Tensor]
+    """The weights that the run offers (the magnet's, where there is one), as a flat vector."""
     offer: Callable[[], None]
-    """Load the offered weights (the magnet's, where there is one) into the evaluation engine."""
+    """Load the offered weights into the evaluation engine."""
     players: dict[str, Player]
-    """`offered` and the evaluation's opponents by name."""
+    """`offered` and the evaluation's opponents by name, but for the former self."""
+    former: FormerSelves
     opponent: Opponent
     estimator: Estimator
     state: TrainerState
@@ -99,7 +113,8 @@ def train(
         report = _step(parts, events)
         state.step += 1
         state.seconds += time.perf_counter() - began
-        if _evaluates(config, state.step):
+        parts.former.keep(state.step, parts.offered())
+        if evaluates(config, state.step):
             report.evaluation = events.run_until_complete(_evaluate(parts))
             report.seconds["evaluate"] = parts.clock.pop("evaluate")
             state.seconds += report.seconds["evaluate"]
@@ -115,15 +130,19 @@ def _step(parts: Parts, events: asyncio.AbstractEventLoop) -> StepReport:
     """One iteration: collect, advantages, update, publish."""
     config, state, group = parts.config, parts.state, parts.group
     with _timed(parts, "collect"):
+        parts.opponent.before_step(state.step)
         planned = plan(config.games, state.lengths, config.seed, state.matches)
         mine = planned[group.rank :: group.world]
         rollout = events.run_until_complete(collect(mine, parts.policy, parts.opponent, config.shaping))
         state.matches += len(planned)
     with _timed(parts, "advantages"):
+        voids = _voids(parts, rollout, len(planned))
         turns = _turns(parts, rollout)
         matches = _summaries(parts, rollout)
+        parts.opponent.observe([Result(match.number, match.policy_score) for match in matches if match.opponent])
+        state.opponent = parts.opponent.state_dict()
         state.lengths |= _lengths(matches)
-        forfeits = sum(match.forfeit is not None for match in matches) / len(matches)
+        forfeits = sum(match.forfeited for match in matches) / len(matches)
         state.first_forfeits = forfeits if state.step == 0 else state.first_forfeits
         state.lost_streak = state.lost_streak + 1 if forfeits == 1 else 0
     with _timed(parts, "learn"):
@@ -131,9 +150,8 @@ def _step(parts: Parts, events: asyncio.AbstractEventLoop) -> StepReport:
     with _timed(parts, "publish"):
         parts.publish()
     seconds, parts.clock = parts.clock, {}
-    return StepReport(
-        state.step + 1, matches, metrics.means() if metrics.tokens else {}, seconds, _featured(parts, rollout)
-    )
+    update = metrics.means() if metrics.tokens else {}
+    return StepReport(state.step + 1, matches, update, seconds, _featured(parts, rollout), voids)
 
 
 def _refuse_to_go_on(parts: Parts) -> None:
@@ -151,7 +169,9 @@ def _refuse_to_go_on(parts: Parts) -> None:
 def _turns(parts: Parts, rollout: Rollout) -> list[Turn]:
     """This rank's trained turns with their advantages. Baselines see the matches of all ranks in match order."""
     mine = rollout.trajectories
-    everyone = [(trajectory.match, trajectory.role, trajectory.outcome) for trajectory in mine]
+    needed = parts.estimator.needs_states
+    outcomes = with_states(parts.learner.policy, mine) if needed else [trajectory.outcome for trajectory in mine]
+    everyone = [(item.match, item.role, outcome) for item, outcome in zip(mine, outcomes, strict=True)]
     ordered = sorted((item for share in parts.group.gather(everyone) for item in share), key=lambda item: item[:2])
     advantages = parts.estimator.advantages([outcome for _, _, outcome in ordered])
     found = {item[:2]: values for item, values in zip(ordered, advantages, strict=True)}
@@ -188,6 +208,18 @@ def _summaries(parts: Parts, rollout: Rollout) -> list[MatchSummary]:
     return sorted((item for share in parts.group.gather(mine) for item in share), key=lambda item: item.number)
 
 
+def _voids(parts: Parts, rollout: Rollout, planned: int) -> int:
+    """How many matches all ranks left out. Raises ArenaError, on every rank, where they are `MOST_VOIDS` or more."""
+    reasons = [reason for share in parts.group.gather(rollout.voids) for reason in share]
+    if len(reasons) >= MOST_VOIDS * planned:
+        raise ArenaError(
+            f"Training cannot go on: {len(reasons)} of {planned} matches of step {parts.state.step + 1} were void, "
+            f"{one_line(reasons[0])}.",
+            "Everything up to the last checkpoint is saved; resume the run once its opponent answers.",
+        )
+    return len(reasons)
+
+
 def _lengths(matches: list[MatchSummary]) -> dict[str, float]:
     counts: dict[str, list[int]] = {}
     for match in matches:
@@ -209,10 +241,12 @@ def _featured(parts: Parts, rollout: Rollout) -> list[Played]:
 async def _start(parts: Parts, observe: Callable[[StepReport], None]) -> None:
     """Before the first step: how long matches are in each game, and how good the start is."""
     for quota in parts.config.games:
-        parts.state.lengths[quota.game] = _random_length(GameSpec.parse(quota.game))
+        length = _random_length(GameSpec.parse(quota.game))
+        parts.state.lengths[quota.game] = length * parts.opponent.trained_seats / 2
+    parts.former.keep(0, parts.offered())
     evaluation = await _evaluate(parts) if parts.config.evaluation.every else None
     seconds = {"evaluate": parts.clock.pop("evaluate", 0.0)}
-    observe(StepReport(0, [], {}, seconds, [], evaluation))
+    observe(StepReport(0, [], {}, seconds, [], evaluation=evaluation))
 
 
 def _random_length(game: GameSpec, matches: int = 64) -> float:
@@ -232,17 +266,13 @@ def _random_length(game: GameSpec, matches: int = 64) -> float:
     return total / matches
 
 
-def _evaluates(config: TrainConfig, step: int) -> bool:
-    every = config.evaluation.every
-    return step == config.steps or (every > 0 and step % every == 0)
-
-
 async def _evaluate(parts: Parts) -> Evaluation:
     config = parts.config
     with _timed(parts, "evaluate"):
         parts.offer()
+        players = {**parts.players, **parts.former.players(parts.state.step)}
         games = [GameSpec.parse(quota.game) for quota in config.games]
-        return await evaluate(config.evaluation, games, parts.players, parts.state.step, config.seed, parts.group)
+        return await evaluate(config.evaluation, games, players, parts.state.step, config.seed, parts.group)
 
 
 @contextmanager

@@ -5,27 +5,26 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from arena.config.sft import SftConfig
 from arena.config.train import TrainConfig
 from arena.core.events import MatchStarted
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
 from arena.runs.rows import MatchRow, MetricRow, TurnRow
 from arena.runs.store import RunStore
+from evals.progress import LINE_SECONDS, Shown, clock
 from evals.runner import MatchLog, match_row
 from evals.schedule import PlannedMatch
 from training.advantages import Estimator
 from training.evaluation import Evaluation
 from training.loop import StepReport
-from training.metrics import baseline_metrics, game_metrics, plain_metrics
+from training.metrics import baseline_metrics, estimator_metrics, game_metrics, plain_metrics
 from training.rollout import Played
 
-LINE_SECONDS = 10.0
 _EXACT = {"optimal_move_rate": "optimal moves", "exploitability": "exploitability", "value_loss": "value loss"}
 """The measures against exact solutions that a line has room for."""
 
@@ -43,6 +42,9 @@ class Recorder:
         step, seconds = report.step, report.seconds
         rows = game_metrics(step, report.matches)
         rows += baseline_metrics(step, self.estimator)
+        rows += estimator_metrics(step, self.estimator) if step else []
+        if report.matches:
+            rows += plain_metrics(step, [("voids", float(report.voids))])
         rows += plain_metrics(step, report.update.items())
         rows += plain_metrics(step, counters.items())
         rows += plain_metrics(step, [(f"seconds_{phase}", value) for phase, value in seconds.items()])
@@ -70,26 +72,28 @@ def _named(match: MatchRow, name: str, step: int) -> MatchRow:
 
 
 def _featured(match: Played, name: str, step: int) -> tuple[MatchRow, list[TurnRow]]:
+    """An opponent gets a name that evaluations do not use: what is played in training is no evidence of strength."""
     log = MatchLog()
     for event in match.events:
         log.add(event)
     spec = GameSpec.parse(match.game)
     started = match.events[0]
     key = started.key if isinstance(started, MatchStarted) else 0
-    planned = PlannedMatch(match.number, spec, name, name, match.number, 0, key)
+    leg = match.trained.index(True)
+    other = f"{match.opponent} (training)" if match.opponent else name
+    planned = PlannedMatch(match.number, spec, name, other, match.number, leg, key)
     row = match_row(planned, log, 0, 0.0)
     return replace(row, step=step), log.turns
 
 
-class Live:
+class Live(Shown):
     """Progress on stderr: a bar on a terminal, a line now and then elsewhere; evaluations as lines in both."""
 
-    def __init__(self, config: TrainConfig, first: int) -> None:
+    def __init__(self, config: TrainConfig | SftConfig, first: int) -> None:
         self._config = config
         self._first = first
         self._began = self._told = time.monotonic()
         self._console = Console(stderr=True, markup=False, highlight=False)
-        self._bar: Progress | None = None
         if sys.stderr.isatty():
             columns = (
                 TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), MofNCompleteColumn(),
@@ -100,17 +104,6 @@ class Live:
             news = "" if first else "measuring the start"
             name = one_line(config.name, 16)
             self._task = self._bar.add_task(name, total=config.steps, completed=first, left="", news=news)
-
-    def __enter__(self) -> Self:
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
     def show(self, report: StepReport) -> None:
         """Tell of one finished step; of step 0, the start, before the clock for the time left begins."""
@@ -134,16 +127,13 @@ class Live:
         if done < 1:
             return ""
         seconds = (time.monotonic() - self._began) / done * (self._config.steps - step)
-        minutes, rest = divmod(round(seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        clock = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-        return f"{clock} left"
+        return f"{clock(seconds)} left"
 
 
 def _news(report: StepReport) -> str:
     if not report.matches:
-        return ""
-    forfeits = sum(match.forfeit is not None for match in report.matches) / len(report.matches)
+        return f"loss {report.update['loss']:.3f}" if "loss" in report.update else ""
+    forfeits = sum(match.forfeited for match in report.matches) / len(report.matches)
     news = f"forfeits {forfeits:.1%}"
     if "entropy" in report.update:
         news += f", entropy {report.update['entropy']:.2f}"

@@ -21,7 +21,6 @@ EXACT = ("exploitability", "optimal_move_rate", "blunder_rate", "value_loss")
 """Measures against a game's exact solution, as the table orders them."""
 _LABELS = {"optimal_move_rate": "optimal moves", "blunder_rate": "blunders", "value_loss": "value loss"}
 _LOWER_IS_BETTER = {"exploitability", "blunder_rate", "value_loss"}
-_PAGE = 10_000
 _WIDTH = 100
 """Columns of a table that goes to no terminal."""
 _ABSENT = "—"
@@ -32,7 +31,7 @@ Figure = dict[str, Any]
 def build_result(run_dir: Path) -> dict[str, Any]:
     """Everything measured, as JSON values. Raises ArenaError where the run cannot be read."""
     with RunReader(run_dir) as reader:
-        rows = _all_metrics(reader)
+        rows = reader.all_metrics()
     steps = max((row.step for row in rows), default=0)
     evaluations = [_figure(row) for row in rows if row.name in ("score", "draw_rate", *EXACT)]
     return {
@@ -45,13 +44,6 @@ def build_result(run_dir: Path) -> dict[str, Any]:
         "empty_batches": _last(rows, "empty_batches"),
         "skipped_updates": _last(rows, "skipped_total"),
     }
-
-
-def _all_metrics(reader: RunReader) -> list[MetricRow]:
-    rows: list[MetricRow] = []
-    while page := reader.metrics(after_id=rows[-1].id if rows else 0, limit=_PAGE):
-        rows += page
-    return rows
 
 
 def _figure(row: MetricRow) -> Figure:
@@ -114,6 +106,7 @@ def render(result: dict[str, Any]) -> RenderableType:
     if not series:
         return Group(title, Text("No evaluation yet.", style="dim"))
     means = {(row["game"], row["measure"]): row["mean"] for row in result["last_third"]}
+    start = min(figures[0]["step"] for figures in series.values())
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name in ("", "start", "95 %", "", "end", "95 %", "last third"):
         side = "right" if name in ("start", "end", "last third") else "left"
@@ -125,7 +118,8 @@ def render(result: dict[str, Any]) -> RenderableType:
         for measure, opponent in _order(series, game):
             figures = series[game, measure, opponent]
             mean = means.get((game, measure)) if opponent is None else None
-            table.add_row(*_row(measure, opponent, figures[0], figures[-1], mean))
+            first = figures[0] if figures[0]["step"] == start else None
+            table.add_row(*_row(measure, opponent, first, figures[-1], mean))
     return Group(title, Text(), table, Text(), _legend(result, series))
 
 
@@ -154,16 +148,17 @@ def _chips(series: dict[tuple[str, str, str | None], list[Figure]], game: str) -
     )
 
 
-def _row(measure: str, opponent: str | None, first: Figure, last: Figure, mean: float | None) -> list[Text]:
-    signed = measure == "score" and first["unit"] != "points"
-    unit = f" ({one_line(first['unit'])})" if signed or measure == "exploitability" else ""
+def _row(measure: str, opponent: str | None, first: Figure | None, last: Figure, mean: float | None) -> list[Text]:
+    """`first` is None for an opponent that was not there at the start, such as the former self."""
+    signed = measure == "score" and last["unit"] != "points"
+    unit = f" ({one_line(last['unit'])})" if signed or measure == "exploitability" else ""
     name = {"score": "score", "draw_rate": "draws"}.get(measure, _LABELS.get(measure, measure.replace("_", " ")))
     label = Text("  " + name + (f" against {one_line(opponent, 40)}" if opponent else "") + unit)
     return [
         label,
-        *_cells(first, signed),
+        *((Text(_ABSENT), Text()) if first is None else _cells(first, signed)),
         Text("→", style="dim"),
-        *_cells(last, signed, _verdict(measure, first, last)),
+        *_cells(last, signed, "" if first is None else _verdict(measure, first, last)),
         Text(_ABSENT if mean is None else _number(mean, False), style="dim" if mean is None else ""),
     ]
 

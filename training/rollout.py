@@ -8,14 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from arena.config.train import GameQuota
-from arena.core.events import Event, IllegalReply, MatchEnded, TurnTaken
+from arena.core.events import Event, IllegalReply, MatchEnded, MatchStarted, TurnTaken, Void
 from arena.core.game import Illegal, State
 from arena.core.keys import derive_key, draw
 from arena.core.match import play
 from arena.core.player import Player, Reply, Sample, View
 from arena.core.registry import GameSpec
 from training.advantages import Outcome
-from training.opponents import Opponent
+from training.opponents import Opponent, Seating
+
+REPLAYS = 2
+"""How often a void match is played again before it is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,15 @@ class Played:
     forfeit: int | None
     transcript: str
     """Game and actions: equal for matches that went the same way."""
+    trained: tuple[bool, bool] = (True, True)
+    """Which seats were trained."""
+
+    @property
+    def opponent(self) -> str:
+        """Name of the player on the seat that was not trained; empty in self-play."""
+        started = self.events[0]
+        assert isinstance(started, MatchStarted)
+        return "" if all(self.trained) else started.players[self.trained.index(False)]
 
 
 @dataclass(slots=True)
@@ -56,6 +68,8 @@ class Rollout:
     """The matches of one step on one rank."""
 
     played: list[Played] = field(default_factory=list)
+    voids: list[str] = field(default_factory=list)
+    """Why matches are left out, one reason for each: the opponent could not answer, not once in all replays."""
 
     @property
     def trajectories(self) -> list[Trajectory]:
@@ -64,16 +78,19 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Explorer:
-    """The policy, but each of the match's first `plies` turns is random with probability `chance`."""
+    """A player, but each of the match's first `plies` turns is random with probability `chance`, whoever's it is."""
 
-    policy: Player
+    player: Player
     plies: int
     chance: float
-    sees_state: bool = False
 
     @property
     def name(self) -> str:
-        return self.policy.name
+        return self.player.name
+
+    @property
+    def sees_state(self) -> bool:
+        return self.player.sees_state
 
     async def act(self, view: View) -> Reply:
         if view.turn < self.plies:
@@ -81,7 +98,7 @@ class Explorer:
             if rng.random() < self.chance:
                 answer = view.sample(rng)
                 return Reply(text=answer, thought="", answer=answer)
-        return await self.policy.act(view)
+        return await self.player.act(view)
 
     async def close(self) -> None:
         return None
@@ -127,23 +144,39 @@ def random_start(spec: GameSpec, key: int) -> State:
 
 
 async def collect(planned: Sequence[Planned], policy: Player, opponent: Opponent, shaping: str) -> Rollout:
-    """Play all the matches at once and return them in the order given."""
-    played = await asyncio.gather(*(_play(match, policy, opponent, shaping) for match in planned))
-    return Rollout(list(played))
+    """Play all the matches at once and return them in the order given, those left out that stay void."""
+    found = await asyncio.gather(*(_play(match, policy, opponent, shaping) for match in planned))
+    rollout = Rollout()
+    for item in found:
+        if isinstance(item, Played):
+            rollout.played.append(item)
+        else:
+            rollout.voids.append(item.reason)
+    return rollout
 
 
-async def _play(planned: Planned, policy: Player, opponent: Opponent, shaping: str) -> Played:
+async def _play(planned: Planned, policy: Player, opponent: Opponent, shaping: str) -> Played | Void:
+    """The match, played again where it is void."""
+    for _ in range(REPLAYS + 1):
+        found = await _play_once(planned, opponent.seat(policy, planned.number), shaping)
+        if isinstance(found, Played):
+            break
+    return found
+
+
+async def _play_once(planned: Planned, seating: Seating, shaping: str) -> Played | Void:
     quota, spec = planned.quota, planned.spec
-    start = None
-    explorer = policy
+    players, start = seating.players, None
     if quota.random_start and draw(planned.key, "starts").random() < quota.random_start:
         start = random_start(spec, planned.key)
     elif quota.opening_plies:
-        explorer = Explorer(policy, quota.opening_plies, quota.opening_random)
-    seating = opponent.seat(explorer, planned.number)
-    events = [event async for event in play(spec, seating.players, planned.key, retries=0, start=start)]
+        one, other = (Explorer(player, quota.opening_plies, quota.opening_random) for player in players)
+        players = one, other
+    events = [event async for event in play(spec, players, planned.key, retries=0, start=start)]
     ended = events[-1]
-    assert isinstance(ended, MatchEnded), "our own policy cannot make a match void"
+    if isinstance(ended, Void):
+        return ended
+    assert isinstance(ended, MatchEnded)
     first = start if start is not None else spec.new(planned.key)
     values = shaped_returns(ended, first.utility, shaping)
     trajectories = tuple(
@@ -151,13 +184,17 @@ async def _play(planned: Planned, policy: Player, opponent: Opponent, shaping: s
         for seat in (0, 1)
         if seating.trained[seat]
     )
+    transcript = _transcript(spec.name, events)
     return Played(
-        planned.number, spec.name, events, trajectories, ended.returns, ended.forfeit, _transcript(spec.name, events)
+        planned.number, spec.name, events, trajectories, ended.returns, ended.forfeit, transcript, seating.trained
     )
 
 
 def shaped_returns(ended: MatchEnded, utility: tuple[float, float], shaping: str) -> tuple[float, float]:
-    """Returns as training sees them: with "spiral", a forfeit is −1.5 and +0.5 times the highest utility."""
+    """Returns as training sees them: with "spiral", a forfeit is −1.5 and +0.5 times the highest utility.
+
+    That holds whoever forfeits: a policy earns +0.5 times from an opponent that is not trained, too.
+    """
     if shaping != "spiral" or ended.forfeit is None:
         return ended.returns
     bad, good = -1.5 * utility[1], 0.5 * utility[1]

@@ -27,17 +27,27 @@ class Row(NamedTuple):
 
 
 SHARES = {
-    "tictactoe": 0.34,
-    "kuhn_poker": 0.12,
-    "simple_negotiation": 0.19,
-    "snake": 0.11,
-    "pig_dice": 0.09,
-    "truth_and_deception": 0.11,
+    "tictactoe": 0.24,
+    "kuhn_poker": 0.10,
+    "simple_negotiation": 0.17,
+    "snake": 0.07,
+    "pig_dice": 0.06,
+    "truth_and_deception": 0.08,
+    "connect_four": 0.12,
+    "liars_dice": 0.12,
     "arithmetic": 0.04,
 }
 """Share of the rows per source."""
 
-SKILL = {"tictactoe": 0.2, "kuhn_poker": 0.5, "simple_negotiation": 0.35, "snake": 0.5, "pig_dice": 0.3}
+SKILL = {
+    "tictactoe": 0.2,
+    "kuhn_poker": 0.5,
+    "simple_negotiation": 0.35,
+    "snake": 0.5,
+    "pig_dice": 0.3,
+    "connect_four": 0.3,
+    "liars_dice": 0.5,
+}
 """How weak the scripted players are that write the data; where a game is not listed, its script needs none."""
 
 _AGAINST_RANDOM = 0.4
@@ -86,14 +96,20 @@ def _matches(game: str, rng: random.Random) -> Iterator[Row]:
 
 
 def _first(game: str, rng: random.Random) -> State:
-    """Where a match begins: Kuhn mostly as one hand, a third of the negotiations with other holdings than usual."""
+    """Where a match begins: Kuhn mostly as one hand, half the negotiations with other holdings than usual."""
     key = rng.getrandbits(48)
     if game == "kuhn_poker" and rng.random() < 0.7:
         return load_game(game).new(key, hands=1, payoff="chips")
-    if game == "simple_negotiation" and rng.random() < 1 / 3:
-        wood, gold = rng.randrange(21), rng.randrange(21)
+    if game == "simple_negotiation" and rng.random() < 0.5:
+        wood, gold = _holding(rng), _holding(rng)
         return Negotiation(held=((wood, gold), (20 - wood, 20 - gold)), turn=rng.randrange(9))
     return load_game(game).new(key)
+
+
+def _holding(rng: random.Random) -> int:
+    """Of a good of which there are twenty: one time in two hardly any, on this side or the other."""
+    few = rng.randrange(5)
+    return rng.choice((few, 20 - few, rng.randrange(21), rng.randrange(21)))
 
 
 def _turn(game: str, state: State, rng: random.Random, skill: float) -> tuple[Row, str]:

@@ -11,20 +11,20 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from arena.core.keys import derive_key, draw
+from arena.engines.loading import load_tokenizer
 from arena.runs.checkpoints import resolve, write_checkpoint
-from training.batches import by_length, collate
+from training.batches import by_length
 from training.distributed import Ranks, ranks
 from training.policy import Policy
+from training.supervised import GROUP, Pair, Trainer
 from training.tokenizer import END, PAD, save_tokenizer, train_tokenizer
 from training.transcripts import chunk
 
@@ -32,14 +32,10 @@ BUNDLED = Path(__file__).resolve().parents[1] / "assets" / "models" / "tiny"
 VOCAB = 640
 TOKENIZER_ROWS = 20_000
 CHUNK = 2_048
-GROUP = 32
-"""Rows of like length that go through the model together."""
 GROUPS = 2
 """Groups a rank contributes to one Adam step."""
 CHECKPOINT_EVERY = 500
 SAMPLING = {"temperature": 1.0, "min_p": 0.02, "max_tokens": 48}
-
-Pair = tuple[list[int], list[int]]
 
 
 def model_config(tokenizer: Tokenizer, layers: int) -> dict[str, Any]:
@@ -98,61 +94,37 @@ def steps_of(tokenizer: Tokenizer, seed: int, group: Ranks, first: int) -> Itera
         index, skip = index + 1, 0
 
 
-class Trainer:
-    """Supervised training on reply tokens: Adam, linear decay, gradient clipped at 1."""
+def rate(steps: int, lr: float) -> Callable[[int], float]:
+    """Learning rate by step: up over the first 200, then a linear decay."""
+    return lambda step: lr * min(1.0, (step + 1) / 200) * max(1 - step / steps, 0.01)
 
-    def __init__(self, policy: Policy, steps: int, lr: float) -> None:
-        self.policy = policy
-        self.steps = steps
-        self.lr = lr
-        self.flat = torch.nn.Parameter(policy.flat)
-        self.flat.grad = policy.grad
-        self.adam = torch.optim.Adam([self.flat], lr=lr, betas=(0.9, 0.99), fused=True)
 
-    def train(self, groups: Sequence[Sequence[Pair]], step: int, group: Ranks) -> float:
-        """One Adam step; returns the mean loss a reply token, in nats, over all ranks."""
-        self.policy.grad.zero_()
-        batches = [collate(rows) for rows in groups]
-        loss = torch.zeros(2, dtype=torch.float64)
-        for batch in batches:
-            part = F.cross_entropy(self.policy.logits(batch.ids, batch.positions), batch.targets, reduction="sum")
-            part.backward()  # type: ignore[no-untyped-call]
-            loss += torch.tensor([float(part.detach()), float(len(batch.targets))], dtype=torch.float64)
-        group.add(self.policy.grad)
-        group.add(loss)
-        self.policy.grad.div_(float(loss[1]))
-        norm = float(torch.linalg.vector_norm(self.policy.grad))
-        if norm > 1:
-            self.policy.grad.div_(norm)
-        for parameters in self.adam.param_groups:
-            parameters["lr"] = self.lr * min(1.0, (step + 1) / 200) * max(1 - step / self.steps, 0.01)
-        self.adam.step()
-        return float(loss[0] / loss[1])
+def save(folder: Path, trainer: Trainer, tokenizer: Tokenizer) -> None:
+    """Everything to go on from: the model folder and the Adam moments."""
+    save_model(folder / "model", trainer.policy, tokenizer)
+    save_file(trainer.state_tensors(), folder / "optimiser.safetensors")
 
-    def save(self, folder: Path, tokenizer: Tokenizer) -> None:
-        """Everything to go on from: the model folder and the Adam moments."""
-        save_model(folder / "model", self.policy, tokenizer)
-        state = self.adam.state[self.flat]
-        save_file({name: value.reshape(-1).clone() for name, value in state.items()}, folder / "optimiser.safetensors")
 
-    def restore(self, folder: Path) -> None:
-        self.policy.load_state_dict(load_file(folder / "model" / "model.safetensors"))
-        state = load_file(folder / "optimiser.safetensors")
-        self.adam.state[self.flat] = {**state, "step": state["step"].reshape(())}
+def restore(folder: Path, trainer: Trainer) -> None:
+    trainer.policy.load_state_dict(load_file(folder / "model" / "model.safetensors"))
+    trainer.load_state_tensors(load_file(folder / "optimiser.safetensors"))
+
+
+def _tokenizer(seed: int) -> Tokenizer:
+    rows = chunk(derive_key("tokenizer", seed), 0, TOKENIZER_ROWS)
+    return train_tokenizer((row.prompt + row.reply for row in rows), VOCAB)
 
 
 def warm_start(work: Path, out: Path, seed: int, steps: int, lr: float, layers: int, group: Ranks) -> None:
     """Train to `steps`, checkpointing in `work`, and write the model to `out`."""
-    tokenizer = train_tokenizer(
-        (row.prompt + row.reply for row in chunk(derive_key("tokenizer", seed), 0, TOKENIZER_ROWS)), VOCAB
-    )
+    found = resolve(work) if (work / "checkpoints").exists() else None
+    tokenizer = load_tokenizer(found.folder / "model") if found else _tokenizer(seed)
     policy = Policy(model_config(tokenizer, layers))
     policy.initialise(seed)
-    trainer = Trainer(policy, steps, lr)
+    trainer = Trainer(policy, rate(steps, lr))
     first = 0
-    if (work / "checkpoints").exists():
-        found = resolve(work)
-        trainer.restore(found.folder)
+    if found:
+        restore(found.folder, trainer)
         first = found.step
     began, tokens, recent = time.perf_counter(), 0, 0.0
     batches = steps_of(tokenizer, seed, group, first)
@@ -171,7 +143,7 @@ def warm_start(work: Path, out: Path, seed: int, steps: int, lr: float, layers: 
                 flush=True,
             )
         if group.rank == 0 and (step + 1) % CHECKPOINT_EVERY == 0:
-            write_checkpoint(work / "checkpoints", step + 1, lambda folder: trainer.save(folder, tokenizer))
+            write_checkpoint(work / "checkpoints", step + 1, lambda folder: save(folder, trainer, tokenizer))
     if group.rank == 0:
         save_model(out, policy, tokenizer)
         print(f"Wrote {out}", file=sys.stderr)
@@ -184,7 +156,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/warmstart"), help="folder of the checkpoints")
     parser.add_argument("--fresh", action="store_true", help="forget the checkpoints and start anew")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=18_000)
+    parser.add_argument("--steps", type=int, default=24_000)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--ranks", type=int, default=1)

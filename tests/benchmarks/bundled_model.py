@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-from arena.core.registry import GameSpec, discover, load_player
+from arena.core.registry import GameSpec, game_ids, load_player
 from evals import ground_truth
 from evals.perception import measure_claims
 from evals.report import game_row, group_matches
@@ -25,7 +25,7 @@ KUHN = "kuhn_poker?hands=1&payoff=chips"
 async def measure(model: str, pairs: int, seed: int) -> dict[str, Any]:
     """All figures as JSON values."""
     player, opponent = load_player(model), load_player("random")
-    games = [GameSpec.parse(name) for name in (*discover("arena.games"), KUHN)]
+    games = [GameSpec.parse(name) for name in (*game_ids(), KUHN)]
     played = MatchList()
     schedule = round_robin(games, [player.name, opponent.name], pairs, seed)
     await run_matches(schedule, {player.name: player, opponent.name: opponent}, played, concurrency=512, retries=0)

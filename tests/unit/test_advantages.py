@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
 import pytest
 
-from arena.config.train import NoBaselineConfig, RaeConfig
+from arena.config.train import NoBaselineConfig, RaeConfig, RoleValueConfig
 from arena.core.registry import discover
 from training.advantages import Outcome, build
 
-CONFIGS = {"rae": RaeConfig(), "none": NoBaselineConfig()}
+CONFIGS = {"rae": RaeConfig(), "none": NoBaselineConfig(), "role_value": RoleValueConfig()}
 
 
 def outcomes(count: int, seed: int = 0) -> list[Outcome]:
     rng = random.Random(seed)
-    return [
-        Outcome(rng.choice(("tictactoe", "kuhn_poker")), role, rng.choice((-1.0, 0.0, 1.0)), rng.randrange(4))
-        for _ in range(count)
-        for role in (0, 1)
-    ]
+    found = []
+    for role in (0, 1) * count:
+        game, value, turns = rng.choice(("tictactoe", "kuhn_poker")), rng.choice((-1.0, 0.0, 1.0)), rng.randrange(4)
+        states = np.array([[rng.random() for _ in range(5)] for _ in range(turns)], dtype=np.float32)
+        found.append(Outcome(game, role, value, turns, states))
+    return found
 
 
 def test_every_estimator_has_a_config_here() -> None:

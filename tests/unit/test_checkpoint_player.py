@@ -220,8 +220,8 @@ def test_pickles_are_refused_and_not_run(copy: Path) -> None:
 
 
 def test_another_architecture_is_refused_by_name(copy: Path) -> None:
-    edit(copy / "config.json", architectures=["LlamaForCausalLM"])
-    refused(copy, "LlamaForCausalLM.*Qwen3ForCausalLM")
+    edit(copy / "config.json", architectures=["MistralForCausalLM"])
+    refused(copy, "MistralForCausalLM.*Qwen3ForCausalLM")
 
 
 def test_features_that_the_engine_lacks_are_refused(copy: Path) -> None:

@@ -60,9 +60,25 @@ sys.exit(code)
         (["tournament", "--player", "random", "optimal", "--game", "tictactoe", "--pairs", "many"], "--pairs"),
         (["tournament", "--resume", "no-such-run"], "Unknown run 'no-such-run'"),
         (["tournament", "--resume", "no-such-run", "--pairs", "3"], "--resume"),
+        (["head-to-head"], "A head-to-head needs players"),
+        (["head-to-head", "random"], "at least 2"),
+        (["head-to-head", "random", "random"], "'random' is given more than once"),
+        (["head-to-head", "random", "scriptd"], "Did you mean scripted"),
+        (["head-to-head", "random", "optimal"], "optimal cannot play simple_negotiation"),
+        (["head-to-head", "random", "scripted", "--game", "tictactoe", "--game", "tictactoe"], "more than once"),
+        (["head-to-head", "random", "scripted", "--base", "random"], "--base"),
+        (["head-to-head", "--resume", "no-such-run", "--ground-truth"], "--resume"),
+        (["ood"], "An ood needs a player"),
+        (["ood", "random", "--base", "ckpt:no-such-run"], "no-such-run"),
+        (["ood", "random", "--base", "optimal"], "optimal cannot play"),
+        (["ood", "random", "--game", "snak"], "Did you mean snake"),
+        (["ood", "random", "--pairs", "0"], "pairs"),
+        (["ood", "--resume", "no-such-run"], "Unknown run 'no-such-run'"),
+        (["ood", "random", "--resume", "no-such-run"], "--resume"),
         (["match", "tictactoe", "random", "optimal\x1b[2J"], "optimal"),
         (["match", "tictactoe", "random", "ckpt:no-such-run"], "no-such-run"),
         (["export", "no-such-run", "--format", "md"], "Unknown run"),
+        (["export", "no-such-run", "--format", "html"], "'html' is not one of"),
         (["train", "no-such-preset"], "Unknown preset"),
         (["train"], "needs a configuration"),
     ],
@@ -150,16 +166,33 @@ def test_a_match_prints_its_transcript_or_json(tmp_path: Path) -> None:
     assert len(watched.stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize("form", ["md", "csv", "json"])
+@pytest.mark.parametrize("form", ["md", "csv", "latex", "json"])
 def test_a_result_is_exported(tmp_path: Path, form: str) -> None:
     game = "kuhn_poker?hands=1"
     arena("tournament", "--player", "random", "scripted", "--game", game, "--pairs", "1", "--out", "t", cwd=tmp_path)
     text = arena("export", "t", "--format", form, cwd=tmp_path).stdout
-    assert game in text
+    assert (game.replace("_", "\\_") if form == "latex" else game) in text
     if form == "json":
         assert json.loads(text)["results"][0]["pairs"] == 1
     else:
-        assert "seat_effect" in text
+        assert ("seat effect" if form == "latex" else "seat_effect") in text
+
+
+def test_an_export_that_does_not_fit_says_why(tmp_path: Path) -> None:
+    arena("match", "tictactoe", "random", "random", "--out", "m", cwd=tmp_path)
+    assert "has no figures over steps" in arena("export", "m", "--format", "tensorboard", cwd=tmp_path, code=2).stderr
+    assert "--out is for" in arena("export", "m", "--format", "md", "--out", "x", cwd=tmp_path, code=2).stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_job_in_the_foreground_leaves_a_log_of_its_attempt(tmp_path: Path) -> None:
+    args = ["tournament", "--player", "random", "scripted", "--game", "tictactoe", "--pairs", "1", "--out", "t"]
+    arena(*args, cwd=tmp_path)
+    (log,) = (tmp_path / "t" / "logs").glob("*/*")
+    assert (log.parent.name, log.name) == ("attempt_1", "job.log")
+    first, last = log.read_text().splitlines()
+    assert " started, pid " in first
+    assert last.endswith(" finished")
 
 
 def test_a_detached_tournament_runs_on_its_own_and_logs_to_files(tmp_path: Path) -> None:
@@ -171,7 +204,10 @@ def test_a_detached_tournament_runs_on_its_own_and_logs_to_files(tmp_path: Path)
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert run_status(tmp_path / "t", read_record(tmp_path / "t")) == "finished"
-    assert "random" in (tmp_path / "t" / "logs" / "attempt_1" / "stdout.log").read_text()
+    (logs,) = (tmp_path / "t" / "logs").iterdir()
+    assert logs.name == "attempt_1"
+    assert "random" in (logs / "stdout.log").read_text()
+    assert (logs / "job.log").read_text().endswith(" finished\n")
 
 
 def test_a_strangers_package_in_the_current_directory_is_not_run(tmp_path: Path) -> None:
@@ -179,6 +215,19 @@ def test_a_strangers_package_in_the_current_directory_is_not_run(tmp_path: Path)
     (tmp_path / "evals" / "__init__.py").write_text("raise SystemExit(7)")
     (tmp_path / "evals" / "__main__.py").write_text("raise SystemExit(7)")
     arena("match", "tictactoe", "random", "random", cwd=tmp_path)
+
+
+def test_a_run_of_another_kind_is_not_resumed(tmp_path: Path) -> None:
+    arena("head-to-head", "random", "scripted", "--game", "snake", "--pairs", "1", "--out", "h", cwd=tmp_path)
+    refused = arena("ood", "--resume", "h", cwd=tmp_path, code=2)
+    assert "spiral-arena head-to-head --resume" in refused.stderr
+
+
+def test_after_games_what_is_no_game_is_a_player_again() -> None:
+    args = ["random", "--game", "snake", "pig_dice?target=20", "ckpt:x", "--pairs", "3"]
+    assert spread(args, lambda arg: arg.startswith(("snake", "pig_dice"))) == [
+        "random", "--game", "snake", "--game", "pig_dice?target=20", "ckpt:x", "--pairs", "3",
+    ]  # fmt: skip
 
 
 def test_list_options_take_several_values() -> None:

@@ -12,6 +12,7 @@ from toy_model import make
 
 from arena.config.train import OptimiserConfig
 from arena.core.player import Sample
+from training.batches import by_length, collate
 from training.distributed import Ranks
 from training.learner import SURE, Learner, Metrics, Turn, distinct_rows, thinned
 from training.policy import Policy
@@ -154,3 +155,22 @@ def test_adam_goes_on_exactly_from_its_saved_moments(model: Path) -> None:
     for subject in (straight, resumed):
         subject.update(batch, 1, 10, 0, Ranks())
     assert torch.equal(straight.policy.flat, resumed.policy.flat)
+
+
+def test_long_rows_are_cut_into_microbatches_by_their_tokens_and_get_no_padding_rows() -> None:
+    lengths = [10, 900, 20, 1000, 30, 2000]
+    assert by_length(lengths, 2) == [[0, 2], [4, 1], [3, 5]]
+    assert by_length(lengths, 4, 2000) == [[0, 2, 4], [1, 3], [5]]
+    assert by_length(lengths, 4, 10) == [[0], [2], [4], [1], [3], [5]]
+    assert collate([((1,) * 600, (2, 3))]).ids.shape == (1, 604)
+    short = collate([((1,) * 6, (2, 3)), ((4,), (5,))])
+    assert short.ids.shape == (16, 8)
+    assert short.ids.flatten()[short.positions + 1].tolist() == [2, 3, 5] == short.targets.tolist()
+
+
+def test_without_magnet_and_anchor_no_copies_are_held(model: Path) -> None:
+    plain = Learner(Policy.from_folder(model), OptimiserConfig(), MAX_TOKENS, 1.0, magnet=False, anchor=False)
+    assert plain.magnet is plain.start is plain.policy.flat
+    before = plain.policy.flat.clone()
+    plain.update(turns(30, 10, magnet=0.0), 0, 10, 0, Ranks())
+    assert not torch.equal(plain.policy.flat, before)

@@ -14,6 +14,7 @@ import pytest
 from arena.config.base import apply_settings, to_toml, validate
 from arena.config.tournament import TournamentConfig
 from arena.core.errors import ArenaError, UnknownName, UsageError
+from arena.runs.job import run_job
 from arena.runs.launch import create_run
 from arena.runs.lock import run_lock
 from arena.runs.paths import find_run, new_attempt_dir, new_run_dir, run_dirs
@@ -142,6 +143,24 @@ with run_job(Path({str(run_dir)!r})) as job:
     process.communicate(timeout=20)
     assert process.returncode == 1
     assert run_status(run_dir, read_record(run_dir)) is Status.DEAD
+
+
+def test_a_failing_job_leaves_its_traceback_in_the_log(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        with run_job(run_dir) as job:
+            job.say("warning: a \x1b[2J line")
+            _ = 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    text = (run_dir / "logs" / "attempt_1" / "job.log").read_text()
+    assert "\x1b" not in text + capsys.readouterr().err
+    assert "warning: a " in text
+    assert "failed: ZeroDivisionError" in text
+    assert "Traceback" in text
+    with run_job(run_dir):
+        pass
+    assert (run_dir / "logs" / "attempt_2" / "job.log").read_text().endswith(" finished\n")
 
 
 def test_the_record_survives_its_round_trip(tmp_path: Path) -> None:

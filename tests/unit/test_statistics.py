@@ -11,12 +11,13 @@ from evals.statistics import (
     Interval,
     Pair,
     PairOutcomes,
-    difference_interval,
     mean_interval,
+    paired_difference,
     points,
     proportion_interval,
     score_interval,
     seat_effect,
+    stratified_interval,
     utility_interval,
 )
 
@@ -148,12 +149,12 @@ def test_a_paired_difference_is_narrower_than_two_unpaired_intervals() -> None:
     rng = np.random.default_rng(0)
     luck = rng.uniform(-1, 1, size=200)
     first, second = (luck + 0.3).tolist(), (luck + rng.uniform(-0.1, 0.1, size=200)).tolist()
-    paired = difference_interval(first, second, (-1.3, 1.3))
+    paired = paired_difference(first, second, (-1.3, 1.3))
     assert 0.2 < paired.low < paired.score < paired.high < 0.4
     single = mean_interval(first, (-1.3, 1.3))
     assert paired.high - paired.low < 0.5 * (single.high - single.low)
     with pytest.raises(ValueError, match="zip"):
-        difference_interval([1.0], [1.0, 2.0], (0, 2))
+        paired_difference([1.0], [1.0, 2.0], (0, 2))
 
 
 @pytest.mark.parametrize(
@@ -167,3 +168,70 @@ def test_a_paired_difference_is_narrower_than_two_unpaired_intervals() -> None:
 )
 def test_wilson_intervals_agree_with_the_closed_form(successes: int, trials: int, expected: Interval) -> None:
     assert proportion_interval(successes, trials) == pytest.approx(expected, abs=1e-5)
+
+
+def matched(runs: int, pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pair scores of two players with the same luck, shape (runs, pairs): the first is better by .08 in truth.
+
+    Luck is a threshold that both meet: each wins a match where its skill is above it, so results go together.
+    """
+    rng = np.random.default_rng(seed)
+    luck = rng.uniform(size=(runs, pairs, 2))
+    return (luck < 0.58).mean(axis=2), (luck < 0.5).mean(axis=2)
+
+
+@pytest.mark.parametrize("pairs", [50, 200])
+def test_the_paired_difference_covers_the_truth_as_often_as_it_says(pairs: int) -> None:
+    runs = 400
+    first, second = matched(runs, pairs, seed=6)
+    hits = 0
+    for ours, theirs in zip(first.tolist(), second.tolist(), strict=True):
+        found = paired_difference(ours, theirs, (0.0, 1.0))
+        hits += found.low <= 0.08 <= found.high
+    assert 0.91 <= hits / runs <= 0.985
+
+
+def test_shared_luck_narrows_the_difference_and_the_order_of_places_matters() -> None:
+    first, second = (side[0].tolist() for side in matched(1, 200, seed=6))
+    paired = paired_difference(first, second, (0.0, 1.0))
+    shuffled = paired_difference(first, second[::-1], (0.0, 1.0))
+    assert paired.score == pytest.approx(shuffled.score)
+    assert paired.high - paired.low < 0.6 * (shuffled.high - shuffled.low)
+    assert paired == paired_difference(first, second, (0.0, 1.0))
+
+
+def test_a_mean_over_games_weighs_games_and_not_pairs() -> None:
+    found = stratified_interval([[1.0] * 300, [0.0] * 100], (0.0, 1.0))
+    assert found.score == 0.5
+    assert 0.45 < found.low < 0.5 < found.high < 0.55
+
+
+def test_one_group_gives_the_interval_of_its_mean() -> None:
+    values = [0.0, 0.25, 0.5, 1.0, 1.0] * 10
+    assert stratified_interval([values], (0.0, 1.0)) == pytest.approx(mean_interval(values, (0.0, 1.0)), abs=0.004)
+
+
+EVEN, POOR, HOPELESS = (0.1, 0.2, 0.3, 0.2, 0.2), (0.7, 0.1, 0.1, 0.05, 0.05), (0.95, 0.03, 0.01, 0.005, 0.005)
+
+
+@pytest.mark.parametrize(
+    ("games", "sizes"), [((EVEN, POOR, EVEN), (40, 40, 40)), ((EVEN, POOR), (25, 150)), ((HOPELESS,) * 8, (25,) * 8)]
+)
+def test_the_stratified_interval_covers_the_truth_as_often_as_it_says(
+    games: tuple[tuple[float, ...], ...], sizes: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(8)
+    support = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+    truth = sum(float(support @ chances) for chances in games) / len(games)
+    hits, runs = 0, 400
+    for _ in range(runs):
+        groups = [rng.choice(support, size=n, p=chances).tolist() for n, chances in zip(sizes, games, strict=True)]
+        found = stratified_interval(groups, (0.0, 1.0), draws=2000)
+        hits += found.low <= truth <= found.high
+    assert 0.92 <= hits / runs <= 0.98
+
+
+@pytest.mark.parametrize("groups", [[], [[1.0], []]])
+def test_an_average_without_values_is_refused(groups: list[list[float]]) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        stratified_interval(groups, (0.0, 1.0))

@@ -111,3 +111,11 @@ def test_evaluation_lines_fit_a_hundred_columns() -> None:
     assert len(lines) == 2
     assert max(map(len, lines)) <= 100
     assert lines[0] == ("step 120  tictactoe   optimal moves .900±.02  random .40±.03  optimal .40±.03  start .40±.03")
+
+
+def test_an_opponent_that_was_not_there_at_the_start_has_no_figure_there(run_dir: Path) -> None:
+    with RunStore(run_dir) as store:
+        for step in (4, 6):
+            store.add_metrics([MetricRow(step, "score", 0.6, "tictactoe", "", "self(t-2)", 0.55, 0.65, 400)])
+    (line,) = [line for line in text(run_dir).splitlines() if "self(t-2)" in line]
+    assert line.split()[3:6] == ["—", "→", "0.600"]

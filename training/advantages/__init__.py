@@ -7,11 +7,16 @@ its state between steps in `state_dict`, which every checkpoint saves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
 
 from arena.config.base import Config
 from arena.core.registry import load_part
+
+States = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +30,23 @@ class Outcome:
     """The role's return, after shaping."""
     turns: int
     """Turns that the policy took and that are trained; 0 still counts as a game for the baseline."""
+    states: States | None = field(default=None, compare=False, repr=False)
+    """[turns, hidden] what the policy makes of each trained turn's prompt, for an estimator that needs it."""
 
 
 class Estimator(Protocol):
+    @property
+    def needs_states(self) -> bool:
+        """Whether `Outcome.states` is filled in, which costs a forward pass over the prompts."""
+
     def advantages(self, outcomes: Sequence[Outcome]) -> list[list[float]]:
         """One advantage a turn for each trajectory, in the order given, which is match order."""
 
     def baselines(self) -> Mapping[tuple[str, int], float]:
         """The current baseline per game and role, for the metrics."""
+
+    def figures(self) -> Mapping[tuple[str, str], float]:
+        """Further figures of the last batch as (name of the metric, game) to value."""
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on, as JSON values."""

@@ -12,6 +12,8 @@ from training.advantages import Outcome
 class RawReturn:
     """Every turn of a trajectory gets its return."""
 
+    needs_states = False
+
     def __init__(self, config: NoBaselineConfig) -> None:
         del config
 
@@ -19,6 +21,9 @@ class RawReturn:
         return [[outcome.value] * outcome.turns for outcome in outcomes]
 
     def baselines(self) -> Mapping[tuple[str, int], float]:
+        return {}
+
+    def figures(self) -> Mapping[tuple[str, str], float]:
         return {}
 
     def state_dict(self) -> dict[str, Any]:

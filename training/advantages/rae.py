@@ -21,6 +21,8 @@ from training.advantages import Outcome
 class RoleConditioned:
     """One baseline per game and role, one shared copy for the whole run."""
 
+    needs_states = False
+
     def __init__(self, config: RaeConfig) -> None:
         self.decay = config.decay
         self.update_first = config.baseline_update == "before"
@@ -39,6 +41,9 @@ class RoleConditioned:
 
     def baselines(self) -> Mapping[tuple[str, int], float]:
         return dict(self.baseline)
+
+    def figures(self) -> Mapping[tuple[str, str], float]:
+        return {}
 
     def state_dict(self) -> dict[str, Any]:
         return {"baseline": [[game, role, value] for (game, role), value in self.baseline.items()]}
