@@ -76,28 +76,38 @@ def memory(shape: Shape, load: Load) -> Memory:
         "engines": load.engines * copy,
     }
     learning = {
-        "activations": load.microbatch * kept_bytes(shape, load.compute) + cast_bytes(shape, load.compute),
+        "activations": kept_bytes(shape, load.compute, load.microbatch, load.replies) + cast_bytes(shape, load.compute),
         "logits": load.replies * _LOGITS * FLOAT * shape.vocab,
     }
     return Memory(resident, learning, {"kv cache": min(cache, load.kv_limit)}, {"published copy": copy})
 
 
-def kept_bytes(shape: Shape, compute: int) -> int:
-    """Bytes that one token of a microbatch leaves for the way back, in all layers.
+def kept_bytes(shape: Shape, compute: int, tokens: int, replies: int) -> int:
+    """Bytes that a microbatch of so many tokens leaves for the way back, in all layers.
 
-    Where layers are recomputed, each leaves its input, and one at a time the rest.
+    Where layers are recomputed, each leaves its input, and one at a time the rest. The last layer computes what
+    follows its attention at the `replies` alone, from a copy of what attention gave there.
     """
-    layer = layer_bytes(shape, compute)
-    return shape.layers * FLOAT * shape.hidden + layer if shape.recomputes else shape.layers * layer
+    s, layer = shape, layer_bytes(shape, compute)
+    if s.recomputes:
+        return tokens * (s.layers * FLOAT * s.hidden + layer)
+    outputs = (s.queries * compute if replies < tokens else 0) + output_bytes(s, compute)
+    return tokens * (s.layers * layer - output_bytes(s, compute)) + replies * outputs
 
 
 def layer_bytes(shape: Shape, compute: int) -> int:
     """Bytes that one token leaves in one layer, from the tensors that autograd saves."""
     s = shape
-    norms = 2 * s.hidden * (FLOAT + compute) + 2 * FLOAT
+    norm = s.hidden * (FLOAT + compute) + FLOAT
     head_norms = (s.queries + s.keys + s.heads + s.kv_heads) * FLOAT if s.qk_norm else 0
     attention = (3 * s.queries + 3 * s.keys) * compute + s.heads * FLOAT
-    return norms + head_norms + attention + 4 * s.feed_forward * compute
+    return norm + head_norms + attention + output_bytes(s, compute)
+
+
+def output_bytes(shape: Shape, compute: int) -> int:
+    """Those of them that come after the layer's attention: of the second norm and of the gated unit."""
+    s = shape
+    return s.hidden * (FLOAT + compute) + FLOAT + 3 * s.feed_forward * compute
 
 
 def cast_bytes(shape: Shape, compute: int) -> int:

@@ -7,9 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 from rich.console import Console
@@ -22,7 +21,7 @@ from arena.runs.paths import ATTEMPT_VARIABLE, new_attempt_dir
 from arena.runs.store import RunReader
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_POLL = 0.5
+_POLL = 0.25
 """Seconds between looks at running jobs."""
 
 Job = subprocess.Popen[bytes]
@@ -37,39 +36,66 @@ class Ended(NamedTuple):
     """Whether somebody asked to stop."""
 
 
-@contextmanager
-def _passing_on(jobs: list[Job]) -> Iterator[list[int]]:
-    """Pass each signal that comes here on to the jobs, and list it.
+class _Jobs:
+    """Running jobs, and the signals that came here: each job gets every one of them once.
 
-    Jobs are in process groups of their own: they get every signal just once, whether it comes from the terminal
+    Jobs are in process groups of their own, so that it makes no difference whether a signal comes from the terminal
     or from another program.
     """
-    asked: list[int] = []
 
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
-        for job in jobs:
-            job.send_signal(number)
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self._running: list[tuple[Job, int]] = []
 
-    before = {number: signal.signal(number, pass_on) for number in _SIGNALS}
+    def add(self, job: Job) -> None:
+        self._running.append((job, 0))
+
+    def pass_on(self) -> None:
+        """Tell every job what it was not told yet."""
+        came = len(self.asked)
+        for job, told in self._running:
+            for number in self.asked[told:came]:
+                job.send_signal(number)
+        self._running = [(job, came) for job, _ in self._running if job.returncode is None]
+
+    def end(self) -> None:
+        """Ask those that still run to end, and wait for them."""
+        for job, _ in self._running:
+            job.terminate()
+        for job, _ in self._running:
+            job.wait()
+
+
+@contextmanager
+def _jobs() -> Iterator[_Jobs]:
+    """Jobs with the signals that come meanwhile, but for those that the parent had ignored (nohup).
+
+    None is left running after an error.
+    """
+    jobs = _Jobs()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, lambda came, _: jobs.asked.append(came))
     try:
-        yield asked
+        yield jobs
     finally:
+        jobs.end()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 def run_one(module: str, run_dir: Path, quiet: bool) -> Ended:
     """Run one job on this terminal; `quiet` drops its stdout."""
-    jobs: list[Job] = []
-    with _passing_on(jobs) as asked:
-        out = subprocess.DEVNULL if quiet else None
+    out = subprocess.DEVNULL if quiet else None
+    with _jobs() as jobs:
         job = subprocess.Popen(job_command(module, str(run_dir)), env=job_environment(), stdout=out, process_group=0)
-        jobs.append(job)
-        for number in asked[:1]:
-            job.send_signal(number)
-        code = job.wait()
-    return Ended(code if code >= 0 else 1, bool(asked))
+        jobs.add(job)
+        while job.poll() is None:
+            jobs.pass_on()
+            with suppress(subprocess.TimeoutExpired):
+                job.wait(_POLL)
+    return Ended(_exit_code(job.returncode), bool(jobs.asked))
 
 
 def run_trainings(runs: Sequence[tuple[Path, int]], at_once: int) -> Ended:
@@ -77,25 +103,29 @@ def run_trainings(runs: Sequence[tuple[Path, int]], at_once: int) -> Ended:
 
     After a failure or a signal no further job is begun, and those running are waited for.
     """
-    waiting, jobs, first = list(runs), dict[Path, Job](), 0
-    running: list[Job] = []
-    with _passing_on(running) as asked, _bars(runs) as show:
-        while waiting or jobs:
-            while waiting and len(jobs) < at_once and not first and not asked:
+    waiting, running, first = list(runs), dict[Path, Job](), 0
+    with _jobs() as jobs, _bars(runs) as show:
+        while waiting or running:
+            while waiting and len(running) < at_once and not first and not jobs.asked:
                 run_dir, _ = waiting.pop(0)
-                jobs[run_dir] = _start(run_dir)
-                running[:] = jobs.values()
-            if not jobs:
+                running[run_dir] = _start(run_dir)
+                jobs.add(running[run_dir])
+            if not running:
                 break
             time.sleep(_POLL)
-            for run_dir, job in list(jobs.items()):
+            jobs.pass_on()
+            for run_dir, job in list(running.items()):
                 code = job.poll()
                 show(run_dir, code)
                 if code is not None:
-                    del jobs[run_dir]
-                    running[:] = jobs.values()
-                    first = first or (code if code >= 0 else 1)
-    return Ended(first, bool(asked))
+                    del running[run_dir]
+                    first = first or _exit_code(code)
+    return Ended(first, bool(jobs.asked))
+
+
+def _exit_code(code: int) -> int:
+    """That of a job, or 1 where a signal ended it."""
+    return code if code >= 0 else 1
 
 
 def _start(run_dir: Path) -> Job:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from arena.config.base import Config, apply_settings, find_toml, read_toml, validate
+from arena.config.base import Config, apply_settings, find_toml, read_json, read_toml, validate
 from arena.config.checks import check_training
 from arena.config.tournament import HeadToHeadConfig, OodConfig
 from arena.config.train import TrainConfig
@@ -25,7 +26,7 @@ from arena.runs.record import Status, read_record, run_status
 from training.foreground import run_one, run_trainings, say
 
 PRESETS = ("specialist-tictactoe", "specialist-kuhn", "specialist-negotiation", "multi-game")
-PAIRS = 200
+PAIRS = 100
 
 
 class Part(NamedTuple):
@@ -57,7 +58,9 @@ def main() -> int:
 def _run(args: argparse.Namespace) -> int:
     if args.at_once < 1 or args.pairs < 1:
         raise UsageError("--at-once and --pairs must be at least 1.")
-    stem = f"{args.name or f'specialists-{args.seed}'}"
+    stem = args.name or f"specialists-{args.seed}"
+    if not re.fullmatch(r"[\w.-]+", stem):
+        raise UsageError("--name is made of letters, digits, '-', '_' and '.'.")
     root = args.out or runs_root()
     trainings = [
         _part(root, f"{stem}-{name.removeprefix('specialist-')}", "train", _training(name, args)) for name in PRESETS
@@ -69,11 +72,11 @@ def _run(args: argparse.Namespace) -> int:
     if ended.code or ended.asked:
         say("The same command goes on from here.")
         return ended.code or 1
-    players = ["ckpt:tiny", *(_spec(part, args.out) for part in trainings)]
+    base, trained = _base(trainings[0]), [_spec(part, args.out) for part in trainings]
     shared = {"pairs": args.pairs, "seed": args.seed}
     suites = (
-        ("head-to-head", HeadToHeadConfig(players=players, **shared)),
-        ("ood", OodConfig(players=players[1:], **shared)),
+        ("head-to-head", HeadToHeadConfig(players=[base, *trained], **shared)),
+        ("ood", OodConfig(players=trained, base=base, **shared)),
     )
     for number, (kind, config) in enumerate(suites, start=2):
         say(f"{number}/3  {kind}: {args.pairs} pairs each")
@@ -99,13 +102,18 @@ def _steps(part: Part) -> int:
     return part.config.steps
 
 
+def _base(part: Part) -> str:
+    """The model that all presets start from."""
+    assert isinstance(part.config, TrainConfig)
+    return part.config.model
+
+
 def _part(root: Path, name: str, kind: str, config: Config) -> Part:
     """The run of that name, made where there is none. Raises UsageError where it is another one."""
     run_dir = root / name
     if not (run_dir / RECORD).exists():
         return Part(config, kind, create_run(config, kind, run_dir, name=name))
-    stored = json.loads((run_dir / CONFIG_JSON).read_text(encoding="utf-8"))
-    if stored != json.loads(config.model_dump_json()):
+    if read_record(run_dir).kind != kind or read_json(type(config), run_dir / CONFIG_JSON) != config:
         raise UsageError(f"{run_dir} is a run with another configuration.", "Choose another --name.")
     return Part(config, kind, run_dir)
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from arena.core.game import Illegal, State
 from arena.core.keys import derive_key, draw
 from arena.core.registry import load_game
+from arena.games.connect_four import COLUMNS
+from arena.games.connect_four import State as FourState
 from arena.games.simple_negotiation import State as Negotiation
 from arena.oracles.tictactoe import reachable
+from arena.players._scripts.connect_four import features
 from arena.players.scripted import decide
 
 
@@ -27,15 +30,15 @@ class Row(NamedTuple):
 
 
 SHARES = {
-    "tictactoe": 0.24,
-    "kuhn_poker": 0.10,
-    "simple_negotiation": 0.17,
-    "snake": 0.07,
-    "pig_dice": 0.06,
-    "truth_and_deception": 0.08,
-    "connect_four": 0.12,
-    "liars_dice": 0.12,
-    "arithmetic": 0.04,
+    "tictactoe": 0.19,
+    "kuhn_poker": 0.08,
+    "simple_negotiation": 0.14,
+    "snake": 0.06,
+    "pig_dice": 0.05,
+    "truth_and_deception": 0.07,
+    "connect_four": 0.18,
+    "liars_dice": 0.20,
+    "arithmetic": 0.03,
 }
 """Share of the rows per source."""
 
@@ -55,6 +58,9 @@ _AGAINST_RANDOM = 0.4
 
 _POSITIONS = 0.6
 """Share of TicTacToe rows from positions drawn evenly from all reachable ones; the rest from matches."""
+
+_CROWDED = 0.5
+"""Share of Connect Four rows from positions with full columns, which matches seldom reach."""
 
 
 def compact_prompt(observation: str) -> str:
@@ -133,6 +139,23 @@ def _tictactoe(game: str, rng: random.Random) -> Iterator[Row]:
             yield next(played)
 
 
+def _connect_four(game: str, rng: random.Random) -> Iterator[Row]:
+    played = _matches(game, rng)
+    while True:
+        yield _turn(game, _crowded(game, rng), rng, SKILL[game])[0] if rng.random() < _CROWDED else next(played)
+
+
+def _crowded(game: str, rng: random.Random) -> State:
+    """A Connect Four position with 6 to 38 discs, mostly in a few columns, and no four."""
+    state, liked = load_game(game).new(0), [rng.random() ** 2 for _ in range(COLUMNS)]
+    for _ in range(rng.randrange(6, 39)):
+        quiet = [column for column, length in enumerate(features(cast(FourState, state)).own) if 0 < length < 4]
+        if not quiet:
+            break
+        state = state.apply(f"[{rng.choices(quiet, [liked[column] for column in quiet])[0]}]")
+    return state
+
+
 def _arithmetic(_: str, rng: random.Random) -> Iterator[Row]:
     """Sums and differences of numbers below a hundred, worked digit by digit."""
     while True:
@@ -146,5 +169,6 @@ def _arithmetic(_: str, rng: random.Random) -> Iterator[Row]:
 
 _SOURCES: dict[str, Callable[[str, random.Random], Iterator[Row]]] = {
     "tictactoe": _tictactoe,
+    "connect_four": _connect_four,
     "arithmetic": _arithmetic,
 }

@@ -94,9 +94,12 @@ def test_sizes_are_those_of_the_tensors(options: dict[str, Any], tmp_path: Path)
     )
 
 
+@pytest.mark.parametrize("replies", [384, 128], ids=["all", "replies"])
 @pytest.mark.parametrize("compute", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("options", SMALL, ids=["qwen3", "untied", "llama"])
-def test_activations_are_what_autograd_keeps(options: dict[str, Any], compute: torch.dtype, tmp_path: Path) -> None:
+def test_activations_are_what_autograd_keeps(
+    options: dict[str, Any], compute: torch.dtype, replies: int, tmp_path: Path
+) -> None:
     policy = Policy.from_folder(make(tmp_path, **options))
     policy.compute = compute
     kept: dict[int, torch.UntypedStorage] = {}
@@ -109,19 +112,19 @@ def test_activations_are_what_autograd_keeps(options: dict[str, Any], compute: t
 
     ids = torch.randint(2, 512, (4, 96))
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        states = policy.hidden(ids)
+        states = policy.hidden(ids, positions=None if replies == ids.numel() else torch.arange(0, ids.numel(), 3))
     assert states.requires_grad
     real, item, shape = sum(storage.nbytes() for storage in kept.values()), compute.itemsize, policy.shape
     # The head's matrix is cast where the logits are made, not here.
     head = shape.vocab * shape.hidden * item if item != 4 else 0
-    expected = ids.numel() * kept_bytes(shape, item) + cast_bytes(shape, item) - head
+    expected = kept_bytes(shape, item, ids.numel(), replies) + cast_bytes(shape, item) - head
     assert real == pytest.approx(expected, rel=0.02)
 
 
 def test_recomputing_keeps_a_layers_input_alone() -> None:
     shape = SHAPES["Qwen3-4B"]
     assert shape.recomputes
-    assert kept_bytes(shape, 2) == 36 * 2560 * 4 + layer_bytes(shape, 2)
+    assert kept_bytes(shape, 2, 10, 4) == 10 * (36 * 2560 * 4 + layer_bytes(shape, 2))
     assert trained_flops(shape, 0) == 8 * shape.parameters
     assert trained_flops(replace(shape, layers=1, hidden=64), 2) == 10 * replace(shape, layers=1, hidden=64).parameters
 

@@ -261,7 +261,8 @@ def test_every_thought_is_true_and_does_not_depend_on_the_other_hand(key: int, d
         assert_true(thought, state)
         assert bool(above) == (state.bid is not None and decision.action != CALL)
         if state.bid and above:
-            assert beaten == f"{state.bid.quantity}, {state.bid.face} of {sum(map(len, state.hands))}."
+            how = "More" if BIDS[decision.action].quantity > state.bid.quantity else "Same"
+            assert beaten == f"{state.bid.quantity}, {state.bid.face} of {sum(map(len, state.hands))}. {how}."
         assert decision.action in state.legal()
         hands = list(state.hands)
         hands[1 - state.seat] = "6" * len(hands[1 - state.seat])

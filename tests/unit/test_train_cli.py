@@ -30,7 +30,7 @@ def test_the_presets_are_there() -> None:
     assert set(preset_names()) >= PRESETS
     games = {name: [quota.game for quota in preset(name).games] for name in PRESETS}
     assert games["quickstart"] == ["tictactoe", KUHN]
-    assert games["multi-game"] == ["tictactoe", KUHN, "simple_negotiation"]
+    assert games["multi-game"] == ["tictactoe", KUHN, "kuhn_poker", "simple_negotiation"]
     assert all(preset(name).name == name and preset(name).model == "ckpt:tiny" for name in PRESETS)
 
 

@@ -51,8 +51,7 @@ def _choose(seen: Features, rng: random.Random, skill: float) -> int:
 
 def _thought(seen: Features, column: int, style: str) -> str:
     wins, risks = (" ".join(map(str, columns)) or "-" for columns in (seen.wins, seen.risks))
-    full = " ".join(str(other) for other, length in enumerate(seen.own) if not length)
-    text = f"{style}: wins {wins}. Risks {risks}." + f" Full {full}." * bool(full)
+    text = f"{style}: wins {wins}. Risks {risks}."
     if style == "Cases":
         kind = "wins" if column in seen.wins else "blocks" if column in seen.risks else "goes on"
         text += f" Then {column} {kind}."

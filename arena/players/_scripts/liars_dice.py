@@ -22,16 +22,21 @@ def decide(state: State, rng: random.Random, skill: float) -> Decision:
     action = _best(position, mine, theirs) if rng.random() < skill else _any(position, rng)
     thought = _thought(position.bid, mine, theirs, pick_style(rng))
     if position.bid and action != CALL:
-        # Whoever looks at what there is to beat, and at how many dice there are, does not bid out of order.
-        thought += f" Above {position.bid.quantity}, {position.bid.face} of {len(mine) + theirs}."
+        # Whoever looks at what there is to beat, at how many dice there are, and says how, does not bid out of order.
+        how = "More" if BIDS[action].quantity > position.bid.quantity else "Same"
+        thought += f" Above {position.bid.quantity}, {position.bid.face} of {len(mine) + theirs}. {how}."
     return Decision(thought, action)
 
 
 def _any(position: Position, rng: random.Random) -> str:
-    """A random action, of raises only such as are near the bid that stands."""
+    """A random action; of raises only those that are near the bid that stands, half of them of its quantity."""
     bid = position.bid
-    most = (bid.quantity if bid else 1) + _NEAR
-    return rng.choice([action for action in position.legal() if action == CALL or BIDS[action].quantity <= most])
+    if bid is None:
+        return rng.choice([action for action in position.legal() if BIDS[action].quantity <= 1 + _NEAR])
+    raises = [action for action in position.legal() if action != CALL]
+    same = [action for action in raises if BIDS[action].quantity == bid.quantity]
+    more = [action for action in raises if bid.quantity < BIDS[action].quantity <= bid.quantity + _NEAR]
+    return rng.choice(rng.choice([found for found in (same, more) if found] or [[CALL]]))
 
 
 def _best(position: Position, mine: str, theirs: int) -> str:
