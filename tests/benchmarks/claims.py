@@ -1,6 +1,6 @@
 """Three sentences of the SPIRAL paper, tested at tiny scale over several training seeds.
 
-    python tests/benchmarks/claims.py [--seeds 0 1 2] [--out runs/claims] [--pairs 200] [--json]
+    python tests/benchmarks/claims.py [--seeds 0 1 2] [--out runs/claims] [--pairs 100] [--json]
 
 For each seed: `spiral-arena specialists`, a training against a fixed random opponent, and a tournament of that model
 with the TicTacToe specialist. What is there already is kept. The unit is a training seed: a sentence is "shown" where
@@ -57,7 +57,7 @@ def run(seed: int, out: Path, pairs: int, settings: Sequence[str]) -> None:
     if (fixed / "run.json").exists():
         _arena("train", "--resume", str(fixed))
     else:
-        _arena("train", "fixed-random", *chosen, "--set", f"seed={seed}", "--run-dir", str(fixed))
+        _arena("train", "fixed-random", "--set", "ranks=1", *chosen, "--set", f"seed={seed}", "--run-dir", str(fixed))
     rivals = out / f"seed{seed}-rivals"
     if (rivals / "run.json").exists():
         _arena("tournament", "--resume", str(rivals))
@@ -136,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=Path("runs/claims"))
-    parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--pairs", type=int, default=100)
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="change one key of every preset")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()

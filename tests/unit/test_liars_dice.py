@@ -293,4 +293,4 @@ def test_skill_wins() -> None:
     # Standard error of 400 matches is at most 0.025.
     assert win_share(scripted(0.5), State.sample, 200) > 0.85
     assert win_share(scripted(1.0), State.sample, 200) > 0.97
-    assert win_share(scripted(1.0), scripted(0.5), 200) > 0.9
+    assert win_share(scripted(1.0), scripted(0.5), 200) > 0.8

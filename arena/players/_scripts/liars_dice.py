@@ -15,16 +15,22 @@ from arena.players._scripts import Decision, pick_style
 _NEAR = 2
 """By how much a random raise lifts the quantity at most."""
 
+_UNLIKELY = 0.05
+"""A bid that is true with a smaller chance is called whatever the skill, and so is one of all the dice in play."""
+
 
 def decide(state: State, rng: random.Random, skill: float) -> Decision:
     position = cast(Position, state)
     mine, theirs = position.hands[position.seat], len(position.hands[1 - position.seat])
+    bid, dice = position.bid, len(mine) + theirs
     action = _best(position, mine, theirs) if rng.random() < skill else _any(position, rng)
-    thought = _thought(position.bid, mine, theirs, pick_style(rng))
-    if position.bid and action != CALL:
+    if bid and (bid.quantity == dice or _chance(bid, mine, theirs) < _UNLIKELY):
+        action = CALL
+    thought = _thought(bid, mine, theirs, pick_style(rng))
+    if bid and action != CALL:
         # Whoever looks at what there is to beat, at how many dice there are, and says how, does not bid out of order.
-        how = "More" if BIDS[action].quantity > position.bid.quantity else "Same"
-        thought += f" Above {position.bid.quantity}, {position.bid.face} of {len(mine) + theirs}. {how}."
+        how = "More" if BIDS[action].quantity > bid.quantity else "Same"
+        thought += f" Above {bid.quantity}, {bid.face} of {dice}. {how}."
     return Decision(thought, action)
 
 
