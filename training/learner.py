@@ -169,18 +169,22 @@ class Learner:
         return c.lr * rising * (c.final_lr + (1 - c.final_lr) * falling)
 
     def update(self, turns: Sequence[Turn], step: int, steps: int, seed: int, ranks: Ranks) -> Metrics:
-        """Train on this rank's turns; all ranks call it together and take the same Adam steps."""
+        """Train on the turns of all ranks; all call it together, each with its own, and take the same Adam steps.
+
+        Equal rows are merged over the ranks, and what is left is shared out evenly.
+        """
         for group in self.adam.param_groups:
             group["lr"] = self.rate(step, steps)
         metrics = Metrics()
-        total = sum(ranks.gather(len(turns)))
-        minibatches = max(1, round(total / self.config.minibatch))
+        everyone = [turn for share in ranks.gather(list(turns)) for turn in share]
+        minibatches = max(1, round(len(everyone) / self.config.minibatch))
         for epoch in range(self.config.epochs):
-            rng = draw(derive_key("minibatches", seed, step, epoch), f"rank{ranks.rank}")
-            rows = distinct_rows(thinned(turns, self.config.thin, rng))
+            rng = draw(derive_key("minibatches", seed, step, epoch), "rows")
+            rows = distinct_rows(thinned(everyone, self.config.thin, rng))
             rng.shuffle(rows)
             for part in range(minibatches):
-                self._minibatch(rows[part::minibatches], ranks, metrics)
+                alike = sorted(rows[part::minibatches], key=_work)
+                self._minibatch(alike[ranks.rank :: ranks.world], ranks, metrics)
         return _summed(metrics, ranks)
 
     def follow(self, decay: float) -> None:
@@ -265,6 +269,11 @@ class Learner:
     def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Continue from a checkpoint's Adam moments."""
         adam.load_state_tensors(self.adam, self._flat, tensors)
+
+
+def _work(row: Row) -> tuple[bool, bool, int]:
+    """Rows that go through the model alike: the passes they need, and their length."""
+    return row.magnet > 0, row.anchor > 0, len(row.sample.prompt_ids) + len(row.sample.token_ids)
 
 
 def _microbatches(rows: Sequence[Row], lengths: Sequence[int], tokens: int) -> list[list[int]]:

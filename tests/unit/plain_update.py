@@ -53,7 +53,7 @@ def length(turn: Turn) -> int:
 def minibatches(turns: Sequence[Turn], config: OptimiserConfig, seed: int, step: int) -> list[list[Turn]]:
     """The turns of each Adam step of the learner's, with one rank, one epoch and no thinning."""
     rows = distinct_rows(turns)
-    draw(derive_key("minibatches", seed, step, 0), "rank0").shuffle(rows)
+    draw(derive_key("minibatches", seed, step, 0), "rows").shuffle(rows)
     count = max(1, round(len(turns) / config.minibatch))
     part = {id(row.sample): number % count for number, row in enumerate(rows)}
     samples = {(row.sample.prompt_ids, row.sample.token_ids): row.sample for row in rows}

@@ -55,7 +55,7 @@ def test_the_presets_differ_from_the_main_job_in_opponent_length_and_games_alone
         mine = read_toml(find_toml(name))
         assert mine["games"] == given["games"][:1]
         assert mine["optimiser"] == given["optimiser"]
-        assert (mine["steps"], mine["ranks"]) == (120 if name == "fixed-random" else 150, 2)
+        assert (mine["steps"], mine["ranks"]) == (80 if name == "fixed-random" else 150, 2)
 
 
 @pytest.mark.parametrize("opponent", [FIXED, LAGGED, POOL])
