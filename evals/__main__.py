@@ -22,10 +22,11 @@ from arena.config.base import Config, read_json
 from arena.core.program import run_program
 from arena.core.registry import load_part
 from arena.core.sanitise import one_line
-from arena.runs.job import run_job
+from arena.runs.job import Job, run_job
 from arena.runs.paths import CONFIG_JSON, find_run
 from arena.runs.record import Status, read_record, run_status
 from evals.export import to_csv, to_latex, to_markdown
+from evals.result_file import ResultFile
 
 FORMATS = ("table", "json", "md", "csv", "latex")
 _EXPORTS = {"md": to_markdown, "csv": to_csv, "latex": to_latex}
@@ -53,23 +54,33 @@ def _main(args: argparse.Namespace) -> int:
     run_dir = find_run(args.run)
     record = read_record(run_dir)
     suite = load_part("evals.suites", "kind of job", record.kind.replace("-", "_"))
-    finished = run_status(run_dir, record) is Status.FINISHED
-    if not args.show and not finished:
-        config = read_json(cast("type[Config]", suite.CONFIG), run_dir / CONFIG_JSON)
+    if args.show:
+        _print(suite, suite.build_result(run_dir), args.format)
+        return 0
+    config = read_json(cast("type[Config]", suite.CONFIG), run_dir / CONFIG_JSON)
+    file = ResultFile(suite, run_dir, config)
+    if run_status(run_dir, record) is Status.FINISHED:
+        file.complete()
+    else:
         if args.concurrency is not None:
             config = config.model_copy(update={"concurrency": args.concurrency})
-        if not _play(suite, run_dir, config):
+        if not _play(suite, run_dir, config, file):
             resume = f"spiral-arena {record.kind} --resume {shlex.quote(str(run_dir))}"
             print(f"stopped; what was played is stored. Resume: {one_line(resume)}", file=sys.stderr)
             return 1
-    _print(suite, suite.build_result(run_dir), args.format)
+    _print(suite, file.result or suite.build_result(run_dir), args.format)
     return 0
 
 
-def _play(suite: ModuleType, run_dir: Path, config: Config) -> bool:
+def _play(suite: ModuleType, run_dir: Path, config: Config, file: ResultFile) -> bool:
     """Do the work; False where it was asked to stop before its end."""
+
+    async def work(job: Job) -> None:
+        async with file.kept(job):
+            await suite.play(job, config)
+
     with run_job(run_dir) as job:
-        asyncio.run(suite.play(job, config))
+        asyncio.run(work(job))
     return not job.stopped
 
 

@@ -8,6 +8,7 @@ figures are functions of the counts.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from arena.core.registry import GameSpec
 from arena.games.pig_dice import State as PigState
 from arena.games.tictactoe import State as Board
 from arena.oracles import kuhn_poker, pig_dice, tictactoe
+from arena.runs.rows import TruthRow
 from evals.statistics import Interval, mean_interval, proportion_interval
 
 ILLEGAL = "illegal"
@@ -143,6 +145,21 @@ def summarise(player: str, game: GameSpec, replies: Replies) -> list[GroundTruth
     """The figures that follow from the counts. Raises ValueError where a position that is needed has no reply."""
     measures = _measures(game)
     return measures.summarise(player, game.name, replies) if measures else []
+
+
+def truth_row(truth: GroundTruth, step: int = 0) -> TruthRow:
+    """The measure as a run stores it."""
+    return TruthRow(
+        player=truth.player,
+        game=truth.game,
+        measure=truth.measure,
+        value=truth.value,
+        low=truth.low,
+        high=truth.high,
+        n=truth.n,
+        detail=json.dumps(dict(truth.detail)),
+        step=step,
+    )
 
 
 def _questions(

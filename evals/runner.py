@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from arena.core.events import Event, Forfeit, IllegalReply, MatchEnded, MatchStarted, TurnTaken, Void
+from arena.core.events import Event
 from arena.core.match import play
-from arena.core.player import Player, Reply
+from arena.core.player import Player
 from arena.runs.rows import MatchRow, TurnRow
+from evals.featured import SLOTS, Featured, Stage
+from evals.match_log import MatchLog, match_row
 from evals.schedule import PlannedMatch
 
 CONCURRENCY = 64
@@ -61,81 +63,6 @@ class Outcome:
     """Whether `should_stop` ended it before its end."""
 
 
-class MatchLog:
-    """Makes the rows of one match from its events."""
-
-    def __init__(self) -> None:
-        self.board = ""
-        self.turns: list[TurnRow] = []
-        self.ended: MatchEnded | None = None
-        self.void = ""
-        """Why the match is void; empty where it is not."""
-        self.forfeit = ""
-        """Why a seat forfeited."""
-
-    def add(self, event: Event) -> None:
-        match event:
-            case MatchStarted():
-                self.board = event.board
-            case TurnTaken():
-                row = _turn_row(event, event.reply, event.action, "", event.board)
-                self.turns.append(row)
-            case IllegalReply():
-                self.turns.append(_turn_row(event, event.reply, None, event.reason, ""))
-            case Forfeit():
-                self.forfeit = event.reason
-            case Void():
-                self.void = event.reason or "unknown"
-            case MatchEnded():
-                self.ended = event
-            case _:
-                pass
-
-
-def _turn_row(event: TurnTaken | IllegalReply, reply: Reply, action: str | None, illegal: str, board: str) -> TurnRow:
-    return TurnRow(
-        turn=event.turn,
-        attempt=event.attempt,
-        seat=event.seat,
-        observation=event.observation,
-        thought=reply.thought,
-        answer=reply.answer,
-        text=reply.text,
-        action=action,
-        illegal=illegal,
-        finish_reason=reply.finish_reason,
-        prompt_tokens=reply.usage.prompt_tokens,
-        completion_tokens=reply.usage.completion_tokens,
-        reasoning_tokens=reply.usage.reasoning_tokens,
-        seconds=reply.seconds,
-        board=board,
-    )
-
-
-def match_row(planned: PlannedMatch, log: MatchLog, voids: int, seconds: float) -> MatchRow:
-    """The row of a finished match: returns and forfeit from the players' side, not the seats'."""
-    ended = log.ended
-    assert ended is not None
-    seat_a = planned.leg
-    forfeit = "" if ended.forfeit is None else ("a" if ended.forfeit == seat_a else "b")
-    return MatchRow(
-        number=planned.number,
-        game=planned.game.name,
-        a=planned.a,
-        b=planned.b,
-        pair=planned.pair,
-        leg=planned.leg,
-        key=planned.key,
-        return_a=ended.returns[seat_a],
-        return_b=ended.returns[1 - seat_a],
-        forfeit=forfeit,
-        turns=ended.turns,
-        voids=voids,
-        seconds=seconds,
-        board=log.board,
-    )
-
-
 async def run_matches(
     schedule: Sequence[PlannedMatch],
     players: Mapping[str, Player],
@@ -146,20 +73,25 @@ async def run_matches(
     on_progress: Callable[[int, int], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     watch: Watch | None = None,
+    featured: int = SLOTS,
 ) -> Outcome:
     """Play the schedule with at most `concurrency` matches in flight.
 
-    `watch` gets every event, the growing replies included.
+    `watch` gets every event, the growing replies included. A recorder that has slots for them shows up to `featured`
+    matches while they are played.
     A void match is replayed whole, at most `replays` times; one that stays void is left out and named in the
     outcome. Once `should_stop` says so no match is begun, and those in flight are finished. An error of a
     player that is not InfrastructureError ends everything and is raised.
     """
     outcome = Outcome()
     waiting = iter(schedule)
+    live = None
+    if featured and isinstance(recorder, Stage):
+        live = Featured(recorder, {(planned.game.name, planned.a, planned.b) for planned in schedule}, featured)
 
     async def work() -> None:
         for planned in _until(waiting, should_stop, outcome):
-            await _play_planned(planned, players, recorder, retries, replays, outcome, watch)
+            await _play_planned(planned, players, recorder, retries, replays, outcome, watch, live)
             if on_progress is not None:
                 on_progress(outcome.played, len(schedule))
             # Bots never wait for anything: let the other matches and the signals have their turn.
@@ -172,6 +104,8 @@ async def run_matches(
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
+        if live is not None:
+            live.close()
     return outcome
 
 
@@ -194,13 +128,19 @@ async def _play_planned(
     replays: int,
     outcome: Outcome,
     watch: Watch | None,
+    live: Featured | None,
 ) -> None:
-    seats = (players[planned.seats[0]], players[planned.seats[1]])
     for voids in range(replays + 1):
         log = MatchLog()
         began = time.perf_counter()
+        seats = (players[planned.seats[0]], players[planned.seats[1]])
+        feature = live.take(planned) if live is not None else None
+        if feature is not None:
+            seats = feature.overhear(seats)
         async for event in play(planned.game, seats, planned.key, retries, watched=watch is not None):
             log.add(event)
+            if feature is not None:
+                feature.add(event)
             if watch is not None:
                 watch(planned, event)
         if log.ended is not None:

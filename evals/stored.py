@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from arena.config.tournament import PairsConfig
@@ -11,7 +10,6 @@ from arena.core.player import Player
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
 from arena.runs.job import Job
-from arena.runs.rows import TruthRow
 from arena.runs.store import RunReader
 from evals import ground_truth
 from evals.progress import Progress
@@ -61,18 +59,5 @@ async def measure(job: Job, games: Sequence[GameSpec], players: Mapping[str, Pla
                 return
             if (name, game.name) not in measured:
                 rows = await ground_truth.measure(players[name], game, seed)
-                job.store.set_truths([_truth_row(row) for row in rows])
+                job.store.set_truths([ground_truth.truth_row(row) for row in rows])
             progress.update(done)
-
-
-def _truth_row(row: ground_truth.GroundTruth) -> TruthRow:
-    return TruthRow(
-        player=row.player,
-        game=row.game,
-        measure=row.measure,
-        value=row.value,
-        low=row.low,
-        high=row.high,
-        n=row.n,
-        detail=json.dumps(row.detail),
-    )

@@ -10,7 +10,6 @@ import json
 import os
 import shlex
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -107,7 +106,6 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
 
     from training import checkpoint
     from training.loop import StepReport, train
-    from training.metrics import plain_metrics
     from training.report import Live, Recorder
     from training.setup import build
 
@@ -116,17 +114,18 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
     if job is None:
         return train(parts, events, lambda _: None, lambda: None, lambda: False)
     state = parts.state
-    for warning in warnings:
-        job.say(f"warning: {warning}")
-        job.store.add_event("warning", one_line(warning, 500), state.step)
     if state.started:
         job.store.drop_after(state.step)
     else:
         # No checkpoint yet: what a start cut short has stored, its events too, gives way.
         job.store.drop_after(-1)
         job.store.add_event("started", f"pid {os.getpid()}")
+    for warning in warnings:
+        job.say(f"warning: {warning}")
+        job.store.add_event("warning", one_line(warning, 500), state.step)
     job.say(f"Run {run_dir}; Ctrl-C finishes the step and saves.")
     recorder = Recorder(job.store, parts.estimator, config.name)
+    parts.live = stack.enter_context(recorder.live(config.featured, lambda: state.step + 1))
     live = stack.enter_context(Live(config, state.step))
 
     def observe(report: StepReport) -> None:
@@ -139,12 +138,9 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
         live.show(report)
 
     def save() -> None:
-        # Rows first: a checkpoint whose rows were lost would be gone on from without them.
-        job.store.flush()
-        began = time.perf_counter()
-        kept = {**parts.opponent.tensors(), **parts.former.tensors()}
-        checkpoint.save(run_dir, parts.learner, files, state, config.has_magnet, config.keep_checkpoints, kept)
-        job.store.add_metrics(plain_metrics(state.step, [("seconds_checkpoint", time.perf_counter() - began)]))
+        with recorder.saving(state.step):
+            kept = {**parts.opponent.tensors(), **parts.former.tensors()}
+            checkpoint.save(run_dir, parts.learner, files, state, config.has_magnet, config.keep_checkpoints, kept)
 
     return train(parts, events, observe, save, job.should_stop)
 

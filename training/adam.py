@@ -1,12 +1,24 @@
-"""Adam's state over one flat vector of parameters, as named tensors for a checkpoint."""
+"""Adam over one flat vector of parameters: its rate by step, and its state as named tensors for a checkpoint."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from arena.config.sft import SupervisedConfig
+from arena.config.train import OptimiserConfig
+
+
+def rate(config: OptimiserConfig | SupervisedConfig, step: int, steps: int) -> float:
+    """Learning rate of step `step` (from 0) of `steps`: up over the warm-up, then a decay to `final_lr` of `lr`."""
+    power = config.decay_power if isinstance(config, OptimiserConfig) else 1.0
+    falling = math.pow(1 - step / max(steps, 1), power)
+    rising = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    return config.lr * rising * (config.final_lr + (1 - config.final_lr) * falling)
 
 
 def state_tensors(adam: torch.optim.Adam, flat: torch.nn.Parameter) -> dict[str, Tensor]:

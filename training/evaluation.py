@@ -6,7 +6,6 @@ schedule, so the figures do not depend on timing or, for a given seed, on which 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -106,17 +105,4 @@ async def _truths(
         player, game, derive_key("truth", seed), stride=stride, part=group.rank, parts=group.world
     )
     replies = ground_truth.merge(group.gather(mine))
-    return [
-        TruthRow(
-            truth.player,
-            truth.game,
-            truth.measure,
-            truth.value,
-            truth.low,
-            truth.high,
-            truth.n,
-            json.dumps(dict(truth.detail)),
-            step,
-        )
-        for truth in ground_truth.summarise(OFFERED, game, replies)
-    ]
+    return [ground_truth.truth_row(truth, step) for truth in ground_truth.summarise(OFFERED, game, replies)]

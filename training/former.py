@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from arena.config.sft import SftConfig
 from arena.config.train import TrainConfig
 from arena.core.player import Player
 from training.opponents import Frozen
@@ -17,7 +18,7 @@ SELF = "self"
 _PREFIX = "self_"
 
 
-def evaluates(config: TrainConfig, step: int) -> bool:
+def evaluates(config: TrainConfig | SftConfig, step: int) -> bool:
     """Whether the run evaluates after so many steps; the start, step 0, apart."""
     every = config.evaluation.every
     return step == config.steps or (every > 0 and step % every == 0)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -70,6 +70,21 @@ class Row:
     anchor: float = 0.0
     """Sum of the anchor coefficients."""
 
+    @property
+    def needs(self) -> tuple[bool, bool]:
+        """Whether it needs the magnet's pass through the model, and the start's."""
+        return self.magnet > 0, self.anchor > 0
+
+    @property
+    def length(self) -> int:
+        """Tokens of prompt and reply."""
+        return len(self.sample.prompt_ids) + len(self.sample.token_ids)
+
+    @property
+    def work(self) -> int:
+        """What it costs, in passes of one token: forward, twice as much backward, and each further pass."""
+        return self.length * (3 + sum(self.needs))
+
 
 @dataclass(slots=True)
 class Metrics:
@@ -108,16 +123,42 @@ class Metrics:
 
 def distinct_rows(turns: Sequence[Turn]) -> list[Row]:
     """Merge turns with the same prompt and reply, in order of first appearance."""
-    rows: dict[tuple[tuple[int, ...], tuple[int, ...]], Row] = {}
-    for turn in turns:
-        key = (turn.sample.prompt_ids, turn.sample.token_ids)
-        row = rows.setdefault(key, Row(turn.sample))
-        row.count += turn.count
-        row.gains += max(turn.advantage, 0.0) * turn.count
-        row.losses += min(turn.advantage, 0.0) * turn.count
-        row.magnet += turn.magnet * turn.count
-        row.anchor += turn.anchor * turn.count
-    return list(rows.values())
+    return merged(
+        Row(
+            turn.sample,
+            turn.count,
+            max(turn.advantage, 0.0) * turn.count,
+            min(turn.advantage, 0.0) * turn.count,
+            turn.magnet * turn.count,
+            turn.anchor * turn.count,
+        )
+        for turn in turns
+    )
+
+
+def merged(rows: Iterable[Row]) -> list[Row]:
+    """Sum rows with the same prompt and reply into the first of them, in order of first appearance."""
+    found: dict[tuple[tuple[int, ...], tuple[int, ...]], Row] = {}
+    for row in rows:
+        first = found.setdefault((row.sample.prompt_ids, row.sample.token_ids), row)
+        if first is not row:
+            first.count += row.count
+            first.gains += row.gains
+            first.losses += row.losses
+            first.magnet += row.magnet
+            first.anchor += row.anchor
+    return list(found.values())
+
+
+def share_of(rows: Sequence[Row], rank: int, world: int) -> list[Row]:
+    """This rank's part of the rows: alike ones together, so that batches are full, and work shared out evenly."""
+    alike = sorted(rows, key=lambda row: (row.needs, row.length))
+    total, done, mine = sum(row.work for row in alike), 0, []
+    for row in alike:
+        if min(int((done + row.work / 2) * world / total), world - 1) == rank:
+            mine.append(row)
+        done += row.work
+    return mine
 
 
 def thinned(turns: Sequence[Turn], threshold: float, rng: random.Random) -> list[Turn]:
@@ -163,10 +204,7 @@ class Learner:
 
     def rate(self, step: int, steps: int) -> float:
         """Learning rate of step `step` (from 0) of `steps`."""
-        c = self.config
-        falling = math.pow(1 - step / max(steps, 1), c.decay_power)
-        rising = min(1.0, (step + 1) / c.warmup) if c.warmup else 1.0
-        return c.lr * rising * (c.final_lr + (1 - c.final_lr) * falling)
+        return adam.rate(self.config, step, steps)
 
     def update(self, turns: Sequence[Turn], step: int, steps: int, seed: int, ranks: Ranks) -> Metrics:
         """Train on the turns of all ranks; all call it together, each with its own, and take the same Adam steps.
@@ -176,15 +214,14 @@ class Learner:
         for group in self.adam.param_groups:
             group["lr"] = self.rate(step, steps)
         metrics = Metrics()
-        everyone = [turn for share in ranks.gather(list(turns)) for turn in share]
-        minibatches = max(1, round(len(everyone) / self.config.minibatch))
+        minibatches = max(1, round(sum(ranks.gather(len(turns))) / self.config.minibatch))
         for epoch in range(self.config.epochs):
-            rng = draw(derive_key("minibatches", seed, step, epoch), "rows")
-            rows = distinct_rows(thinned(everyone, self.config.thin, rng))
-            rng.shuffle(rows)
+            key = derive_key("minibatches", seed, step, epoch)
+            mine = distinct_rows(thinned(turns, self.config.thin, draw(key, f"rank{ranks.rank}")))
+            rows = merged(row for share in ranks.gather(mine) for row in share)
+            draw(key, "rows").shuffle(rows)
             for part in range(minibatches):
-                alike = sorted(rows[part::minibatches], key=_work)
-                self._minibatch(alike[ranks.rank :: ranks.world], ranks, metrics)
+                self._minibatch(share_of(rows[part::minibatches], ranks.rank, ranks.world), ranks, metrics)
         return _summed(metrics, ranks)
 
     def follow(self, decay: float) -> None:
@@ -194,10 +231,9 @@ class Learner:
     def _minibatch(self, rows: Sequence[Row], ranks: Ranks, metrics: Metrics) -> None:
         """One Adam step on the mean loss of all the turns that the ranks' rows stand for."""
         self.policy.grad.zero_()
-        lengths = [len(row.sample.prompt_ids) + len(row.sample.token_ids) for row in rows]
         loss = 0.0
-        for group in _microbatches(rows, lengths, MICROBATCH_TOKENS[self.policy.recompute]):
-            part = self._loss([rows[index] for index in group], metrics)
+        for group in _microbatches(rows, MICROBATCH_TOKENS[self.policy.recompute]):
+            part = self._loss(group, metrics)
             part.backward()  # type: ignore[no-untyped-call]
             loss += float(part.detach())
         turns = sum(row.count for row in rows)
@@ -271,18 +307,13 @@ class Learner:
         adam.load_state_tensors(self.adam, self._flat, tensors)
 
 
-def _work(row: Row) -> tuple[bool, bool, int]:
-    """Rows that go through the model alike: the passes they need, and their length."""
-    return row.magnet > 0, row.anchor > 0, len(row.sample.prompt_ids) + len(row.sample.token_ids)
-
-
-def _microbatches(rows: Sequence[Row], lengths: Sequence[int], tokens: int) -> list[list[int]]:
-    """Indices of rows that go through the model together: alike in length, and in the further passes they need."""
+def _microbatches(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
+    """Rows that go through the model together: alike in length, and in the further passes they need."""
     groups = []
-    for needs in sorted({(row.magnet > 0, row.anchor > 0) for row in rows}):
-        mine = [index for index, row in enumerate(rows) if (row.magnet > 0, row.anchor > 0) == needs]
-        parts = by_length([lengths[index] for index in mine], MICROBATCH, tokens)
-        groups += [[mine[i] for i in part] for part in parts]
+    for needs in sorted({row.needs for row in rows}):
+        mine = [row for row in rows if row.needs == needs]
+        parts = by_length([row.length for row in mine], MICROBATCH, tokens)
+        groups += [[mine[index] for index in part] for part in parts]
     return groups
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -26,7 +26,7 @@ from arena.core.errors import ArenaError
 from arena.core.player import Player
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
-from training.advantages import Estimator
+from training.advantages import Estimator, Outcome
 from training.checkpoint import TrainerState, diverged
 from training.distributed import Ranks
 from training.evaluation import Evaluation, evaluate
@@ -34,7 +34,7 @@ from training.former import FormerSelves, evaluates
 from training.learner import Learner, Metrics, Turn
 from training.metrics import MatchSummary, summarise
 from training.opponents import Opponent, Result
-from training.rollout import Played, Rollout, collect, plan, without_samples
+from training.rollout import LiveView, Played, Rollout, collect, games_in_turn, plan, without_samples
 from training.states import with_states
 
 MOST_FORFEITS = 0.5
@@ -60,6 +60,16 @@ class StepReport:
 
 
 @dataclass(slots=True)
+class Share:
+    """What one rank's matches of a step mean to all of them."""
+
+    voids: list[str]
+    outcomes: list[tuple[int, int, Outcome]]
+    """(match, role, outcome) of every trajectory."""
+    matches: list[MatchSummary]
+
+
+@dataclass(slots=True)
 class Parts:
     """What the loop works with; built once, see `training.setup`."""
 
@@ -80,6 +90,8 @@ class Parts:
     opponent: Opponent
     estimator: Estimator
     state: TrainerState
+    live: LiveView | None = None
+    """Where some of the running step's matches are shown; on the first rank."""
     clock: dict[str, float] = field(default_factory=dict)
 
 
@@ -133,12 +145,13 @@ def _step(parts: Parts, events: asyncio.AbstractEventLoop) -> StepReport:
         parts.opponent.before_step(state.step)
         planned = plan(config.games, state.lengths, config.seed, state.matches)
         mine = planned[group.rank :: group.world]
-        rollout = events.run_until_complete(collect(mine, parts.policy, parts.opponent, config.shaping))
+        rollout = events.run_until_complete(collect(mine, parts.policy, parts.opponent, config.shaping, parts.live))
         state.matches += len(planned)
     with _timed(parts, "advantages"):
-        voids = _voids(parts, rollout, len(planned))
-        turns = _turns(parts, rollout)
-        matches = _summaries(parts, rollout)
+        shares = group.gather(_share(parts, rollout))
+        voids = _voids(parts, shares, len(planned))
+        turns, teaches = _turns(parts, rollout, shares)
+        matches = sorted((match for share in shares for match in share.matches), key=lambda match: match.number)
         parts.opponent.observe([Result(match.number, match.policy_score) for match in matches if match.opponent])
         state.opponent = parts.opponent.state_dict()
         state.lengths |= _lengths(matches)
@@ -146,7 +159,7 @@ def _step(parts: Parts, events: asyncio.AbstractEventLoop) -> StepReport:
         state.first_forfeits = forfeits if state.step == 0 else state.first_forfeits
         state.lost_streak = state.lost_streak + 1 if forfeits == 1 else 0
     with _timed(parts, "learn"):
-        metrics = _update(parts, turns)
+        metrics = _update(parts, turns, teaches)
     with _timed(parts, "publish"):
         parts.publish()
     seconds, parts.clock = parts.clock, {}
@@ -166,29 +179,44 @@ def _refuse_to_go_on(parts: Parts) -> None:
         )
 
 
-def _turns(parts: Parts, rollout: Rollout) -> list[Turn]:
-    """This rank's trained turns with their advantages. Baselines see the matches of all ranks in match order."""
+def _share(parts: Parts, rollout: Rollout) -> Share:
     mine = rollout.trajectories
     needed = parts.estimator.needs_states
     outcomes = with_states(parts.learner.policy, mine) if needed else [trajectory.outcome for trajectory in mine]
-    everyone = [(item.match, item.role, outcome) for item, outcome in zip(mine, outcomes, strict=True)]
-    ordered = sorted((item for share in parts.group.gather(everyone) for item in share), key=lambda item: item[:2])
+    matches = []
+    for match in rollout.played:
+        values = {trajectory.role: trajectory.value for trajectory in match.trajectories}
+        matches.append(summarise(match, (values.get(0, match.returns[0]), values.get(1, match.returns[1]))))
+    keyed = [(item.match, item.role, outcome) for item, outcome in zip(mine, outcomes, strict=True)]
+    return Share(rollout.voids, keyed, matches)
+
+
+def _turns(parts: Parts, rollout: Rollout, shares: Sequence[Share]) -> tuple[list[Turn], bool]:
+    """This rank's trained turns with their advantages, and whether any rank's turn has one.
+
+    Baselines see the matches of all ranks in match order.
+    """
+    ordered = sorted((item for share in shares for item in share.outcomes), key=lambda item: item[:2])
     advantages = parts.estimator.advantages([outcome for _, _, outcome in ordered])
     found = {item[:2]: values for item, values in zip(ordered, advantages, strict=True)}
     parts.state.estimator = parts.estimator.state_dict()
     quotas = {quota.game: quota for quota in parts.config.games}
-    return [
+    turns = [
         Turn(sample, advantage * quota.weight, quota.magnet * quota.weight, quota.anchor * quota.weight)
-        for trajectory in mine
+        for trajectory in rollout.trajectories
         for quota in (quotas[trajectory.game],)
         for sample, advantage in zip(trajectory.samples, found[trajectory.match, trajectory.role], strict=True)
     ]
+    teaches = any(
+        quotas[outcome.game].weight and any(values) for (_, _, outcome), values in zip(ordered, advantages, strict=True)
+    )
+    return turns, teaches
 
 
-def _update(parts: Parts, turns: list[Turn]) -> Metrics:
+def _update(parts: Parts, turns: list[Turn], teaches: bool) -> Metrics:
     """Update on all ranks, or skip and count a batch in which no turn has an advantage."""
     config, state, group = parts.config, parts.state, parts.group
-    if not any(group.gather(any(turn.advantage for turn in turns))):
+    if not teaches:
         state.empty_batches += 1
         return Metrics()
     metrics = parts.learner.update(turns, state.step, config.steps, config.seed, group)
@@ -199,18 +227,9 @@ def _update(parts: Parts, turns: list[Turn]) -> Metrics:
     return metrics
 
 
-def _summaries(parts: Parts, rollout: Rollout) -> list[MatchSummary]:
-    """Summaries of all ranks' matches, in match order."""
-    mine = []
-    for match in rollout.played:
-        values = {trajectory.role: trajectory.value for trajectory in match.trajectories}
-        mine.append(summarise(match, (values.get(0, match.returns[0]), values.get(1, match.returns[1]))))
-    return sorted((item for share in parts.group.gather(mine) for item in share), key=lambda item: item.number)
-
-
-def _voids(parts: Parts, rollout: Rollout, planned: int) -> int:
+def _voids(parts: Parts, shares: Sequence[Share], planned: int) -> int:
     """How many matches all ranks left out. Raises ArenaError, on every rank, where they are `MOST_VOIDS` or more."""
-    reasons = [reason for share in parts.group.gather(rollout.voids) for reason in share]
+    reasons = [reason for share in shares for reason in share.voids]
     if len(reasons) >= MOST_VOIDS * planned:
         raise ArenaError(
             f"Training cannot go on: {len(reasons)} of {planned} matches of step {parts.state.step + 1} were void, "
@@ -231,11 +250,7 @@ def _featured(parts: Parts, rollout: Rollout) -> list[Played]:
     """A few whole matches of the first rank for the live view, games in turn."""
     if parts.group.rank or not parts.config.featured:
         return []
-    by_game: dict[str, list[Played]] = {}
-    for match in rollout.played:
-        by_game.setdefault(match.game, []).append(match)
-    ranked = sorted((place, match.number, match) for found in by_game.values() for place, match in enumerate(found))
-    return [without_samples(match) for _, _, match in ranked[: parts.config.featured]]
+    return [without_samples(match) for match in games_in_turn(rollout.played)[: parts.config.featured]]
 
 
 async def _start(parts: Parts, observe: Callable[[StepReport], None]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from rich.console import Console
@@ -16,14 +18,14 @@ from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
 from arena.runs.rows import MatchRow, MetricRow, TurnRow
 from arena.runs.store import RunStore
+from evals.featured import Featured
+from evals.match_log import MatchLog, match_row
 from evals.progress import LINE_SECONDS, Shown, clock
-from evals.runner import MatchLog, match_row
-from evals.schedule import PlannedMatch
 from training.advantages import Estimator
 from training.evaluation import Evaluation
 from training.loop import StepReport
 from training.metrics import baseline_metrics, estimator_metrics, game_metrics, plain_metrics
-from training.rollout import Played
+from training.rollout import LiveView, Played, shown_match
 
 _EXACT = {"optimal_move_rate": "optimal moves", "exploitability": "exploitability", "value_loss": "value loss"}
 """The measures against exact solutions that a line has room for."""
@@ -60,6 +62,27 @@ class Recorder:
         self.store.add_metrics(rows)
         self.store.add_matches([_featured(match, f"{self.name}@{step}", step) for match in report.featured])
 
+    @contextmanager
+    def saving(self, step: int) -> Iterator[None]:
+        """Around the writing of a step's checkpoint: stores the step's rows before, and how long it took after."""
+        # Rows first: a checkpoint whose rows were lost would be gone on from without them.
+        self.store.flush()
+        began = time.perf_counter()
+        yield
+        self.store.add_metrics(plain_metrics(step, [("seconds_checkpoint", time.perf_counter() - began)]))
+
+    @contextmanager
+    def live(self, count: int, step: Callable[[], int]) -> Iterator[LiveView | None]:
+        """Shows `count` matches of the running step while they are played; `step` tells its number."""
+        if not count:
+            yield None
+            return
+        featured = Featured(self.store, slots=count)
+        try:
+            yield LiveView(featured, count, self.name, step)
+        finally:
+            featured.close()
+
     def _evaluation(self, step: int, evaluation: Evaluation) -> None:
         self.store.set_truths(evaluation.truths)
         name = f"{self.name}@{step}"
@@ -72,16 +95,13 @@ def _named(match: MatchRow, name: str, step: int) -> MatchRow:
 
 
 def _featured(match: Played, name: str, step: int) -> tuple[MatchRow, list[TurnRow]]:
-    """An opponent gets a name that evaluations do not use: what is played in training is no evidence of strength."""
     log = MatchLog()
     for event in match.events:
         log.add(event)
-    spec = GameSpec.parse(match.game)
     started = match.events[0]
     key = started.key if isinstance(started, MatchStarted) else 0
     leg = match.trained.index(True)
-    other = f"{match.opponent} (training)" if match.opponent else name
-    planned = PlannedMatch(match.number, spec, name, other, match.number, leg, key)
+    planned = shown_match(match.number, GameSpec.parse(match.game), key, name, match.opponent, leg)
     row = match_row(planned, log, 0, 0.0)
     return replace(row, step=step), log.turns
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from arena.config.train import GameQuota
 from arena.core.events import Event, IllegalReply, MatchEnded, MatchStarted, TurnTaken, Void
@@ -14,6 +16,8 @@ from arena.core.keys import derive_key, draw
 from arena.core.match import play
 from arena.core.player import Player, Reply, Sample, View
 from arena.core.registry import GameSpec
+from evals.featured import Feature, Featured
+from evals.schedule import PlannedMatch
 from training.advantages import Outcome
 from training.opponents import Opponent, Seating
 
@@ -114,6 +118,58 @@ class Planned:
     spec: GameSpec
     key: int
 
+    @property
+    def game(self) -> str:
+        return self.spec.name
+
+
+M = TypeVar("M", Planned, Played)
+
+
+def games_in_turn(matches: Iterable[M]) -> list[M]:
+    """The first match of each game, then the second of each, and so on."""
+    seen: Counter[str] = Counter()
+    places = []
+    for match in matches:
+        seen[match.game] += 1
+        places.append((seen[match.game], match.number, match))
+    return [match for _, _, match in sorted(places, key=lambda item: item[:2])]
+
+
+def shown_match(number: int, spec: GameSpec, key: int, policy: str, opponent: str, leg: int) -> PlannedMatch:
+    """How a training match is shown and stored: pair and number are its number within the run.
+
+    An opponent gets a name that evaluations do not use: what is played in training is no evidence of strength.
+    """
+    other = f"{opponent} (training)" if opponent else policy
+    return PlannedMatch(number, spec, policy, other, number, leg, key)
+
+
+class LiveView:
+    """Some matches of the running step, shown while they are played: those that are stored after it."""
+
+    def __init__(self, featured: Featured, count: int, name: str, step: Callable[[], int]) -> None:
+        self._featured, self._count, self._name, self._step = featured, count, name, step
+        self._chosen: set[int] = set()
+
+    def begin(self, planned: Sequence[Planned]) -> None:
+        """Choose among the matches that this rank is about to play."""
+        self._chosen = {match.number for match in games_in_turn(planned)[: self._count]}
+
+    def take(self, planned: Planned, seating: Seating) -> Feature | None:
+        """Where this match is to be shown, if it is."""
+        if planned.number not in self._chosen:
+            return None
+        step, trained = self._step(), seating.trained
+        opponent = "" if all(trained) else seating.players[trained.index(False)].name
+        policy, leg = f"{self._name}@{step}", trained.index(True)
+        match = shown_match(planned.number, planned.spec, planned.key, policy, opponent, leg)
+        return self._featured.take(match, step)
+
+    def rest(self) -> None:
+        """The step's matches are over."""
+        self._featured.settle()
+
 
 def matches_needed(quota: GameQuota, turns_per_match: float) -> int:
     """Whole matches that make up the quota of turns at the mean length seen so far."""
@@ -143,9 +199,15 @@ def random_start(spec: GameSpec, key: int) -> State:
     return rng.choice([state for state in states if state.to_act is not None])
 
 
-async def collect(planned: Sequence[Planned], policy: Player, opponent: Opponent, shaping: str) -> Rollout:
+async def collect(
+    planned: Sequence[Planned], policy: Player, opponent: Opponent, shaping: str, live: LiveView | None = None
+) -> Rollout:
     """Play all the matches at once and return them in the order given, those left out that stay void."""
-    found = await asyncio.gather(*(_play(match, policy, opponent, shaping) for match in planned))
+    if live is not None:
+        live.begin(planned)
+    found = await asyncio.gather(*(_play(match, policy, opponent, shaping, live) for match in planned))
+    if live is not None:
+        live.rest()
     rollout = Rollout()
     for item in found:
         if isinstance(item, Played):
@@ -155,16 +217,18 @@ async def collect(planned: Sequence[Planned], policy: Player, opponent: Opponent
     return rollout
 
 
-async def _play(planned: Planned, policy: Player, opponent: Opponent, shaping: str) -> Played | Void:
+async def _play(
+    planned: Planned, policy: Player, opponent: Opponent, shaping: str, live: LiveView | None
+) -> Played | Void:
     """The match, played again where it is void."""
     for _ in range(REPLAYS + 1):
-        found = await _play_once(planned, opponent.seat(policy, planned.number), shaping)
+        found = await _play_once(planned, opponent.seat(policy, planned.number), shaping, live)
         if isinstance(found, Played):
             break
     return found
 
 
-async def _play_once(planned: Planned, seating: Seating, shaping: str) -> Played | Void:
+async def _play_once(planned: Planned, seating: Seating, shaping: str, live: LiveView | None) -> Played | Void:
     quota, spec = planned.quota, planned.spec
     players, start = seating.players, None
     if quota.random_start and draw(planned.key, "starts").random() < quota.random_start:
@@ -172,7 +236,14 @@ async def _play_once(planned: Planned, seating: Seating, shaping: str) -> Played
     elif quota.opening_plies:
         one, other = (Explorer(player, quota.opening_plies, quota.opening_random) for player in players)
         players = one, other
-    events = [event async for event in play(spec, players, planned.key, retries=0, start=start)]
+    feature = live.take(planned, seating) if live is not None else None
+    if feature is not None:
+        players = feature.overhear(players)
+    events: list[Event] = []
+    async for event in play(spec, players, planned.key, retries=0, start=start):
+        events.append(event)
+        if feature is not None:
+            feature.add(event)
     ended = events[-1]
     if isinstance(ended, Void):
         return ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,7 +79,9 @@ def build(run_dir: Path, config: TrainConfig, group: Ranks) -> Built:
         raise unfit(checkpoints_dir(run_dir), error) from error
     rollouts, offered = maker.frozen(), maker.frozen()
     rollouts.load(policy.flat, config.name)
-    players = {OFFERED: offered.player, **_fixed_players(config, maker)}
+    games = [quota.game for quota in config.games]
+    fixed = fixed_players(config.evaluation.opponents, games, lambda: maker.player(START))
+    players = {OFFERED: offered.player, **fixed}
 
     def offered_weights() -> Tensor:
         return learner.magnet if config.has_magnet else policy.flat
@@ -130,15 +133,15 @@ class Maker:
         return Frozen(player, load)
 
 
-def _fixed_players(config: TrainConfig, maker: Maker) -> dict[str, Player]:
-    """The evaluation's opponents that never change, by name."""
+def fixed_players(opponents: Sequence[str], games: Sequence[str], start: Callable[[], Player]) -> dict[str, Player]:
+    """An evaluation's opponents that never change, by name; the optimal player only where a game has an oracle."""
     players: dict[str, Player] = {}
-    for name in config.evaluation.opponents:
+    for name in opponents:
         if name == START:
-            players[START] = maker.player(START)
+            players[START] = start()
         elif name == SELF:
             continue
-        elif name != "optimal" or any(has_oracle(GameSpec.parse(quota.game).game.INFO.id) for quota in config.games):
+        elif name != "optimal" or any(has_oracle(GameSpec.parse(game).game.INFO.id) for game in games):
             players[name] = load_player(name)
     return players
 

@@ -19,30 +19,30 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-from arena.config.sft import SftConfig, SupervisedConfig
+from arena.config.sft import SftConfig
 from arena.config.train import NoBaselineConfig
 from arena.core.engine import Sampling
 from arena.core.errors import ArenaError
 from arena.core.keys import derive_key, draw
 from arena.core.player import Player
-from arena.core.registry import GameSpec, PlayerSpec, load_player
+from arena.core.registry import GameSpec, PlayerSpec
 from arena.core.sanitise import one_line
 from arena.engines.loading import open_model
 from arena.players.checkpoint import PolicyPlayer, style_of
-from arena.players.optimal import has_oracle
 from arena.runs.checkpoints import list_checkpoints, resolve
 from arena.runs.job import Job
 from arena.runs.paths import checkpoints_dir
 from evals.progress import LINE_SECONDS
-from training import checkpoint
+from training import adam, checkpoint
 from training.advantages import build as build_estimator
 from training.batches import by_length
 from training.checkpoint import ModelFiles, TrainerState
 from training.distributed import Ranks
 from training.evaluation import OFFERED, START, Evaluation, evaluate
+from training.former import evaluates
 from training.lessons import (
     Lessons,
     Play,
@@ -55,9 +55,8 @@ from training.lessons import (
     stored_units,
 )
 from training.loop import StepReport
-from training.metrics import plain_metrics
 from training.report import Live, Recorder
-from training.setup import Maker, device_for, forget, origin
+from training.setup import Maker, device_for, fixed_players, forget, origin
 from training.supervised import GROUP, Trainer
 
 
@@ -75,16 +74,6 @@ class Parts:
     warnings: tuple[str, ...]
 
 
-def rate(config: SupervisedConfig, steps: int) -> Callable[[int], float]:
-    """Learning rate by step (from 0): up over the warm-up, then a linear decay."""
-
-    def at(step: int) -> float:
-        rising = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
-        return config.lr * rising * (config.final_lr + (1 - config.final_lr) * (1 - step / steps))
-
-    return at
-
-
 def build(run_dir: Path, config: SftConfig, group: Ranks) -> Parts:
     """Everything as it was at the newest good checkpoint where there is one.
 
@@ -97,7 +86,8 @@ def build(run_dir: Path, config: SftConfig, group: Ranks) -> Parts:
     spec = PlayerSpec.parse(config.model)
     policy = checkpoint.load_policy(model, source.weights, device_for(spec, group.rank))
     own = config.optimiser
-    trainer = Trainer(policy, rate(own, config.steps), (own.beta1, own.beta2), own.clip_norm)
+    rate = partial(adam.rate, own, steps=config.steps)
+    trainer = Trainer(policy, rate, (own.beta1, own.beta2), own.clip_norm)
     sampling = Sampling(temperature=config.sampling.temperature, max_tokens=config.sampling.max_tokens)
     maker = Maker(model, policy, sampling, style_of(model, spec.options))
     state, warnings = TrainerState(ranks=group.world), source.warnings
@@ -128,7 +118,8 @@ def teach(run_dir: Path, config: SftConfig, group: Ranks, job: Job | None, stack
     if not _transcripts(run_dir, parts, job, Play(group, events, should_stop, _teller(job is not None))):
         return False
     lessons = read_lessons(run_dir, keeper(config), parts.student)
-    players = _players(parts, lessons)
+    fixed = fixed_players(config.evaluation.opponents, lessons.games, lambda: parts.start)
+    players: dict[str, Player] = {OFFERED: parts.student.player, **fixed}
 
     def measure() -> Evaluation:
         parts.student.player.engine.load(parts.trainer.policy.state_dict())
@@ -185,18 +176,6 @@ def _teller(first: bool) -> Callable[[int, int], None]:
     return tell
 
 
-def _players(parts: Parts, lessons: Lessons) -> dict[str, Player]:
-    """The offered weights and the evaluation's opponents by name."""
-    players: dict[str, Player] = {OFFERED: parts.student.player}
-    solved = any(has_oracle(GameSpec.parse(name).game.INFO.id) for name in lessons.games)
-    for name in parts.config.evaluation.opponents:
-        if name == START:
-            players[START] = parts.start
-        elif name != "optimal" or solved:
-            players[name] = load_player(name)
-    return players
-
-
 def _keepers(
     job: Job, parts: Parts, lessons: Lessons, stack: ExitStack
 ) -> tuple[Callable[[StepReport], None], Callable[[], None]]:
@@ -216,11 +195,8 @@ def _keepers(
         live.show(report)
 
     def save() -> None:
-        # Rows first: a checkpoint whose rows were lost would be gone on from without them.
-        job.store.flush()
-        began = time.perf_counter()
-        checkpoint.save(job.run_dir, parts.trainer, parts.files, state, False, config.keep_checkpoints, {})
-        job.store.add_metrics(plain_metrics(state.step, [("seconds_checkpoint", time.perf_counter() - began)]))
+        with recorder.saving(state.step):
+            checkpoint.save(job.run_dir, parts.trainer, parts.files, state, False, config.keep_checkpoints, {})
 
     return observe, save
 
@@ -235,11 +211,11 @@ def _train(
 ) -> bool:
     """The steps that are left. Raises ArenaError where the loss is not finite."""
     config, state, group = parts.config, parts.state, parts.group
-    every, saved = config.evaluation.every, state.step
+    saved = state.step
 
-    def report(update: dict[str, float], seconds: dict[str, float], evaluates: bool) -> None:
+    def report(update: dict[str, float], seconds: dict[str, float], due: bool) -> None:
         began = time.perf_counter()
-        evaluation = measure() if evaluates else None
+        evaluation = measure() if due else None
         seconds["evaluate"] = time.perf_counter() - began
         state.seconds += sum(seconds.values())
         observe(StepReport(state.step, [], update, seconds, [], evaluation=evaluation))
@@ -247,7 +223,7 @@ def _train(
     if not state.started:
         if group.from_first(should_stop()):
             return False
-        report({}, {}, bool(every))
+        report({}, {}, bool(config.evaluation.every))
         state.started = True
         save()
     while state.step < config.steps:
@@ -258,9 +234,8 @@ def _train(
         began = time.perf_counter()
         update = _step(parts, lessons)
         state.step += 1
-        last = state.step == config.steps
-        report(update, {"learn": time.perf_counter() - began}, last or bool(every and state.step % every == 0))
-        if last or state.step % config.checkpoint_every == 0:
+        report(update, {"learn": time.perf_counter() - began}, evaluates(config, state.step))
+        if state.step % config.checkpoint_every == 0 or state.step == config.steps:
             save()
             saved = state.step
     return True

@@ -11,11 +11,9 @@ import torch.nn.functional as F
 
 from training.advantages import Outcome, States
 from training.batches import by_length, collate
+from training.learner import MICROBATCH
 from training.policy import Policy
 from training.rollout import Trajectory
-
-MICROBATCH = 48
-"""Prompts a forward pass."""
 
 Prompt = tuple[int, ...]
 

@@ -44,7 +44,7 @@ SHARES = {
 
 SKILL = {
     "tictactoe": 0.2,
-    "kuhn_poker": 0.5,
+    "kuhn_poker": 0.42,
     "simple_negotiation": 0.35,
     "snake": 0.5,
     "pig_dice": 0.3,

@@ -33,7 +33,7 @@ VOCAB = 640
 TOKENIZER_ROWS = 20_000
 CHUNK = 2_048
 GROUPS = 2
-"""Groups a rank contributes to one Adam step."""
+"""Groups of one Adam step, shared out over the ranks; each rank has at least one."""
 CHECKPOINT_EVERY = 500
 SAMPLING = {"temperature": 1.0, "min_p": 0.02, "max_tokens": 48}
 
@@ -79,7 +79,8 @@ def save_model(folder: Path, policy: Policy, tokenizer: Tokenizer) -> None:
 def steps_of(tokenizer: Tokenizer, seed: int, group: Ranks, first: int) -> Iterator[list[list[Pair]]]:
     """From step `first` on, the groups of (prompt ids, reply ids) that this rank trains on, step by step."""
     end = int(tokenizer.token_to_id(END) or 0)
-    per_chunk = CHUNK // (GROUP * GROUPS)
+    mine = max(1, GROUPS // group.world)
+    per_chunk = CHUNK // (GROUP * mine)
     index = first // per_chunk
     skip = first % per_chunk
     while True:
@@ -90,7 +91,7 @@ def steps_of(tokenizer: Tokenizer, seed: int, group: Ranks, first: int) -> Itera
         groups = by_length([len(prompt) + len(reply) for prompt, reply in pairs], GROUP)
         draw(derive_key("groups", seed, index), f"rank{group.rank}").shuffle(groups)
         for step in range(skip, per_chunk):
-            yield [[pairs[i] for i in members] for members in groups[step * GROUPS : (step + 1) * GROUPS]]
+            yield [[pairs[i] for i in members] for members in groups[step * mine : (step + 1) * mine]]
         index, skip = index + 1, 0
 
 
@@ -156,10 +157,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/warmstart"), help="folder of the checkpoints")
     parser.add_argument("--fresh", action="store_true", help="forget the checkpoints and start anew")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=24_000)
+    parser.add_argument("--steps", type=int, default=28_000)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--layers", type=int, default=3)
-    parser.add_argument("--ranks", type=int, default=1)
+    parser.add_argument("--ranks", type=int, default=2, help="processes that share the work")
     args = parser.parse_args()
     if args.fresh and args.work.exists():
         shutil.rmtree(args.work)

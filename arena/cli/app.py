@@ -6,11 +6,12 @@ Modules here import nothing heavy, and their functions import what they need, so
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 
-from arena.cli import doctor, evaluate, export, listings, train
+from arena.cli import doctor, evaluate, export, listings, play, runs, train
 from arena.core.program import fail, run_program
 
 _CliError = cast("type[Exception]", typer.BadParameter.__mro__[2])
@@ -23,14 +24,32 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (train, evaluate, listings, export, doctor):
+for group in (train, evaluate, play, runs, listings, export, doctor):
     group.register(app)
 
 
 @app.callback(invoke_without_command=True)
-def _root(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        listings.runs(as_json=False)
+def _root(
+    context: typer.Context,
+    no_motion: Annotated[bool, typer.Option("--no-motion", help="In the terminal UI, move nothing.")] = False,
+    no_mouse: Annotated[bool, typer.Option("--no-mouse", help="In the terminal UI, leave the mouse alone.")] = False,
+    root: Annotated[
+        Path | None, typer.Option("--runs", metavar="DIR", help="Where the runs are.  [default: ./runs]")
+    ] = None,
+) -> None:
+    """Without a command: the terminal UI; where there is no terminal, the list of runs."""
+    import gc
+
+    from arena.cli.bare import on_terminal, open_tui, use_root
+
+    gc.enable()
+    if root is not None:
+        use_root(root)
+    if context.invoked_subcommand is not None:
+        return
+    if on_terminal():
+        raise typer.Exit(open_tui(motion=not no_motion, mouse=not no_mouse))
+    listings.runs(as_json=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,13 +1,13 @@
-"""What the command groups share: printing data on stdout, and turning into a job."""
+"""What the command groups share: printing data on stdout, finding a run, and turning into a job."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from arena.core.errors import UsageError
 from arena.core.sanitise import one_line
 
 Row = Mapping[str, Any]
@@ -15,6 +15,8 @@ Row = Mapping[str, Any]
 
 def print_json(data: object) -> None:
     """JSON on stdout; everything beyond ASCII is escaped, so no byte of it can steer a terminal."""
+    import json
+
     print(json.dumps(data, indent=2))
 
 
@@ -40,6 +42,18 @@ def _cell(value: object) -> str:
 def say(text: str) -> None:
     """Talk goes to stderr."""
     print(one_line(text, 2000), file=sys.stderr)
+
+
+def run_of_kind(run: str, kind: str) -> Path:
+    """The directory of the run to go on with. Raises UsageError where there is none, or it is of another kind."""
+    from arena.runs.paths import find_run
+    from arena.runs.record import read_record
+
+    run_dir = find_run(run)
+    found = read_record(run_dir).kind
+    if found != kind:
+        raise UsageError(f"{run_dir} is a run of the kind {found}, not {kind}.", f"Use: spiral-arena {found} --resume")
+    return run_dir
 
 
 def run_or_detach(module: str, run_dir: Path, args: Sequence[str], detached: bool, as_json: bool) -> None:

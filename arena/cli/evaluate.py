@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from arena.cli.common import run_or_detach
+from arena.cli.common import run_of_kind, run_or_detach
 from arena.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _launch(
     if resume is not None:
         if fresh or out is not None:
             raise UsageError("--resume takes the run's own configuration.", "Leave out all but --concurrency.")
-        run_dir = _run_of_kind(resume, kind)
+        run_dir = run_of_kind(resume, kind)
     else:
         for key, name in needed.items():
             if key not in fresh:
@@ -194,17 +194,6 @@ def _new_run(kind: str, data: Mapping[str, Any], out: Path | None) -> Path:
     names = config.entrants if isinstance(config, OodConfig) else config.players
     check_players(names, check_games(config.games))
     return create_run(config, kind, out)
-
-
-def _run_of_kind(run: str, kind: str) -> Path:
-    from arena.runs.paths import find_run
-    from arena.runs.record import read_record
-
-    run_dir = find_run(run)
-    found = read_record(run_dir).kind
-    if found != kind:
-        raise UsageError(f"{run_dir} is a run of the kind {found}, not {kind}.", f"Use: spiral-arena {found} --resume")
-    return run_dir
 
 
 def match(

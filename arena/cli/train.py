@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arena.cli.common import run_or_detach
+from arena.cli.common import run_of_kind, run_or_detach
 from arena.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _run(
     if resume is not None:
         if config is not None or settings or run_dir is not None:
             raise UsageError("--resume takes the run's own configuration.", "Leave out the other arguments.")
-        directory = _training_run(resume, kind)
+        directory = run_of_kind(resume, kind)
     elif config is None:
         from arena.config.base import preset_names
 
@@ -93,17 +93,6 @@ def _run(
     else:
         directory = _new_training(kind, config, settings or [], run_dir)
     run_or_detach("training", directory, ["--json"] if as_json and not detach else [], detach, as_json)
-
-
-def _training_run(run: str, kind: str) -> Path:
-    from arena.runs.paths import find_run
-    from arena.runs.record import read_record
-
-    run_dir = find_run(run)
-    found = read_record(run_dir).kind
-    if found != kind:
-        raise UsageError(f"{run_dir} is a run of the kind {found}, not {kind}.", f"Use: spiral-arena {found} --resume")
-    return run_dir
 
 
 def _new_training(kind: str, config: str, settings: list[str], run_dir: Path | None) -> Path:

@@ -62,25 +62,26 @@ async def play(
     game: GameSpec,
     players: tuple[Player, Player],
     key: int,
-    retries: int = 1,
+    retries: int | tuple[int, int] = 1,
     start: State | None = None,
     watched: bool = False,
 ) -> AsyncIterator[Event]:
     """Play one match and yield what happens.
 
-    `retries` is how many further attempts a seat has after an illegal reply of the same turn; then it
-    forfeits and gets the game's lowest utility, the other seat the highest. `start` replaces the first
+    `retries` is how many further attempts a seat has after an illegal reply of the same turn, by seat where it is
+    a pair; then it forfeits and gets the game's lowest utility, the other seat the highest. `start` replaces the first
     position. With `watched`, Partial events carry the growing replies. Ends with MatchEnded or Void.
     """
     state = start if start is not None else game.new(key)
     rules = (state.rules(0), state.rules(1))
+    attempts = (retries + 1, retries + 1) if isinstance(retries, int) else (retries[0] + 1, retries[1] + 1)
     yield MatchStarted(game.name, game.variant, (players[0].name, players[1].name), key, state)
     turn = 0
     while (seat := state.to_act) is not None:
         observation = state.observe(seat)
         yield TurnStarted(turn, seat, observation)
         reason = ""
-        for attempt in range(retries + 1):
+        for attempt in range(attempts[seat]):
             player = players[seat]
             view = make_view(game, state, player, key, turn, attempt, reason, rules[seat], observation)
             try:
@@ -118,14 +119,14 @@ async def _watched(player: Player, view: View) -> AsyncIterator[Partial | Reply]
     """The reply's growing text, then the reply."""
     texts: asyncio.Queue[str] = asyncio.Queue()
     acting = asyncio.ensure_future(player.act(replace(view, partial=texts.put_nowait)))
+    getting = asyncio.ensure_future(texts.get())
     try:
         while not acting.done():
-            getting = asyncio.ensure_future(texts.get())
             await asyncio.wait({acting, getting}, return_when=asyncio.FIRST_COMPLETED)
             if getting.done():
                 yield Partial(view.turn, view.seat, getting.result())
-            else:
-                getting.cancel()
+                getting = asyncio.ensure_future(texts.get())
         yield acting.result()
     finally:
         acting.cancel()
+        getting.cancel()

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -30,6 +29,7 @@ from arena.engines.process import settle
 from arena.engines.prompt_memory import PromptMemory
 from arena.engines.sampler import draw
 from arena.engines.shape import Shape
+from arena.engines.shared_rows import Request, Row, hand_out
 
 _PATIENCE = 8
 """Steps that an arrival waits at most for company while rows are in flight."""
@@ -59,41 +59,6 @@ class Stats:
     """Forward passes and draws."""
     host_seconds: float = 0.0
     """Everything else while requests were in flight: scheduling, and the coroutines between steps."""
-
-
-class _Request:
-    """One call of `generate`."""
-
-    __slots__ = ("future", "on_token", "prompt", "sampling", "uniform")
-
-    def __init__(
-        self,
-        prompt: tuple[int, ...],
-        sampling: Sampling,
-        key: str,
-        future: asyncio.Future[Completion],
-        on_token: Callable[[Sequence[int]], None] | None,
-    ) -> None:
-        self.prompt, self.sampling, self.future, self.on_token = prompt, sampling, future, on_token
-        self.uniform = random.Random(key).random
-
-
-@dataclass(slots=True, eq=False)
-class _Row:
-    """One sequence in the cache, shared by the requests whose prompt, sampling and tokens so far are just these."""
-
-    slot: int
-    length: int
-    """Tokens whose keys and values are in the cache: all but the last one drawn."""
-    sampling: Sampling
-    limit: int
-    version: int
-    need: int
-    """The most tokens it may come to have in the cache."""
-    requests: list[_Request]
-    tokens: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    watched: bool = False
 
 
 class TorchEngine:
@@ -128,10 +93,10 @@ class TorchEngine:
         self._version = 0
         self._stats = Stats()
         self._samplings: dict[Sampling, Sampling] = {}
-        self._open: set[_Request] = set()
-        self._waiting: list[_Request] = []
+        self._open: set[Request] = set()
+        self._waiting: list[Request] = []
         self._waited = 0
-        self._rows: list[_Row] = []
+        self._rows: list[Row] = []
         """Row i lives in slot i between steps."""
         self._kv = self._empty_kv(0, 0)
         self._prompts = PromptMemory(self._model, prompt_cache)
@@ -165,7 +130,7 @@ class TorchEngine:
             raise ArenaError(f"The prompt has {len(prompt)} tokens; the model takes {len(prompt) + room - 1}.")
         loop = asyncio.get_running_loop()
         sampling = self._samplings.setdefault(sampling, sampling)  # one object each, so that `is` tells
-        request = _Request(prompt, sampling, key, loop.create_future(), on_token)
+        request = Request(prompt, sampling, key, loop.create_future(), on_token)
         if self._loop is not loop:
             self._forget(loop)
         self._open.add(request)
@@ -268,12 +233,12 @@ class TorchEngine:
         self._settle(self._rows + self._draw(fresh, logits))
         return True
 
-    def _chosen(self) -> list[_Row]:
+    def _chosen(self) -> list[Row]:
         """New rows for the waiting requests that fit: below `max_rows`, and within the cache if all replies are long.
 
         Rows may come to be as many as requests. One request always fits where nothing is in flight.
         """
-        rows: dict[tuple[tuple[int, ...], int], _Row] = {}
+        rows: dict[tuple[tuple[int, ...], int], Row] = {}
         room, left = self._max_rows - len(self._rows), []
         prompts = _PROMPTS // self._kv_bytes
         count = sum(len(row.requests) for row in self._rows)
@@ -295,16 +260,16 @@ class TorchEngine:
         self._waiting = left
         return list(rows.values())
 
-    def _new_row(self, request: _Request) -> _Row:
+    def _new_row(self, request: Request) -> Row:
         length = len(request.prompt)
         limit = max(1, min(request.sampling.max_tokens, self._model.shape.max_positions - length))
-        return _Row(-1, length, request.sampling, limit, self._version, length + limit, [])
+        return Row(-1, length, request.sampling, limit, self._version, length + limit, [])
 
     # -- tokens -------------------------------------------------------------------------------------------
 
     def _decode(self) -> None:
         """Feed every row its last token and draw the next ones."""
-        rows: list[_Row] = []
+        rows: list[Row] = []
         longest = max(row.length for row in self._rows)
         if longest >= self._kv.shape[4]:
             self._reserve(0, longest + 1, max(row.need for row in self._rows))
@@ -319,19 +284,19 @@ class TorchEngine:
             rows += self._draw(part, logits)
         self._settle(rows)
 
-    def _draw(self, rows: list[_Row], logits: Tensor) -> list[_Row]:
+    def _draw(self, rows: list[Row], logits: Tensor) -> list[Row]:
         """Draw for every request of the rows; returns the rows that go on, split ones with their parent's slot."""
         if all(row.sampling is rows[0].sampling for row in rows):
             return self._draw_alike(rows, logits)
         by_sampling: dict[Sampling, list[int]] = {}
         for index, row in enumerate(rows):
             by_sampling.setdefault(row.sampling, []).append(index)
-        going: list[_Row] = []
+        going: list[Row] = []
         for places in by_sampling.values():
             going += self._draw_alike([rows[place] for place in places], logits[places])
         return going
 
-    def _draw_alike(self, rows: list[_Row], logits: Tensor) -> list[_Row]:
+    def _draw_alike(self, rows: list[Row], logits: Tensor) -> list[Row]:
         uniforms = [request.uniform() for row in rows for request in row.requests]
         begin = time.perf_counter()
         where = None
@@ -343,70 +308,13 @@ class TorchEngine:
         self._stats.tokens += len(tokens)
         if not math.isfinite(sum(logprobs)):
             raise ArenaError("The model's logits are not finite; its weights are damaged.")
-        return self._hand_out(rows, tokens, logprobs)
-
-    def _hand_out(self, rows: list[_Row], tokens: list[int], logprobs: list[float]) -> list[_Row]:
-        """Give each request its token, in order; a row goes on as one row for each token that its requests drew."""
-        going: list[_Row] = []
-        at = 0
-        for row in rows:
-            if len(row.requests) == 1:
-                if self._extend(row, tokens[at], logprobs[at]):
-                    going.append(row)
-                at += 1
-                continue
-            parts: dict[int, tuple[float, list[_Request]]] = {}
-            for request in row.requests:
-                token = tokens[at]
-                if token in parts:
-                    parts[token][1].append(request)
-                else:
-                    parts[token] = logprobs[at], [request]
-                at += 1
-            for token, (logprob, requests) in parts.items():
-                part = row if len(parts) == 1 else self._part(row, requests)
-                if self._extend(part, token, logprob):
-                    going.append(part)
-        return going
-
-    def _part(self, row: _Row, requests: list[_Request]) -> _Row:
-        tokens, logprobs = row.tokens[:], row.logprobs[:]
-        return _Row(
-            row.slot,
-            row.length,
-            row.sampling,
-            row.limit,
-            row.version,
-            row.need,
-            requests,
-            tokens,
-            logprobs,
-            row.watched,
-        )
-
-    def _extend(self, row: _Row, token: int, logprob: float) -> bool:
-        """Append a token; False where the row ends here, or nobody waits for it any more."""
-        row.tokens.append(token)
-        row.logprobs.append(logprob)
-        if row.watched:
-            for request in row.requests:
-                if request.on_token is not None:
-                    request.on_token(row.tokens)
-        stop = token in self._eos
-        if not stop and len(row.tokens) < row.limit:
-            return not row.requests[0].future.done() or not all(request.future.done() for request in row.requests)
-        reason = "stop" if stop else "length"
-        done = Completion(tuple(row.tokens), tuple(row.logprobs), reason, row.version)
-        for request in row.requests:
-            if not request.future.done():
-                request.future.set_result(done)
-        return False
+        return hand_out(rows, tokens, logprobs, self._eos)
 
     # -- the cache ----------------------------------------------------------------------------------------
 
-    def _settle(self, rows: list[_Row]) -> None:
+    def _settle(self, rows: list[Row]) -> None:
         """Give every row a slot of its own below len(rows), moving and copying as few as can be."""
-        placed: list[_Row | None] = [None] * len(rows)
+        placed: list[Row | None] = [None] * len(rows)
         movers = []
         for row in rows:
             if row.slot < len(placed) and placed[row.slot] is None:

@@ -42,6 +42,11 @@ BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "models"
 _STRANGERS = Sampling(max_tokens=1024)
 """For models that bring no spiral_arena.json: room to reason."""
 
+SHOW_SECONDS = 0.1
+"""Shortest time between two looks at a growing reply."""
+_SHOW_SHARE = 0.01
+"""Most of the time that making its text may take."""
+
 _split = lru_cache(1 << 14)(split_reply)
 
 
@@ -84,12 +89,18 @@ class PolicyPlayer:
         )
 
     def _watcher(self, view: View) -> Any:
-        show = view.partial
+        """Shows the text so far now and then: each look decodes all of it."""
+        show, due = view.partial, 0.0
         if show is None:
             return None
 
         def on_token(ids: Sequence[int]) -> None:
-            show(self.codec.partial(ids))
+            nonlocal due
+            begin = time.perf_counter()
+            if begin >= due:
+                show(self.codec.partial(ids))
+                end = time.perf_counter()
+                due = end + max(SHOW_SECONDS, (end - begin) / _SHOW_SHARE)
 
         return on_token
 

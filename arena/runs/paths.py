@@ -14,6 +14,8 @@ ATTEMPT_VARIABLE = "SPIRAL_ARENA_ATTEMPT"
 RECORD = "run.json"
 CONFIG_TOML = "config.toml"
 CONFIG_JSON = "config.json"
+RESULT_JSON = "result.json"
+"""An evaluation's result as it stands; its job writes it from time to time and at its end."""
 STOP = "stop"
 _START_FILES = {CONFIG_TOML, CONFIG_JSON, f"{CONFIG_TOML}.tmp", f"{CONFIG_JSON}.tmp", f"{RECORD}.tmp"}
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any
 
 from arena.core.errors import ArenaError
 from arena.runs.paths import RECORD, write_atomic
@@ -32,10 +33,9 @@ class Status(StrEnum):
     """Gone without a word (killed, power cut); can be resumed."""
 
 
-class RunRecord(BaseModel):
+@dataclass(frozen=True, slots=True)
+class RunRecord:
     """The identity of a run and of the process that runs it, or last ran it."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     kind: str
@@ -70,10 +70,10 @@ class RunRecord(BaseModel):
 
     def with_process(self, pid: int) -> RunRecord:
         """The same run, run by another process of this host."""
-        return self.model_copy(update={"pid": pid, "pid_start": process_start(pid) or "", "host": platform.node()})
+        return replace(self, pid=pid, pid_start=process_start(pid) or "", host=platform.node())
 
     def write(self, run_dir: Path) -> None:
-        write_atomic(run_dir / RECORD, self.model_dump_json(indent=2) + "\n")
+        write_atomic(run_dir / RECORD, json.dumps(asdict(self), indent=2) + "\n")
 
     @property
     def alive(self) -> bool:
@@ -88,11 +88,29 @@ def read_record(run_dir: Path) -> RunRecord:
     """Read `run.json`. Raises ArenaError where it is missing or damaged."""
     path = run_dir / RECORD
     try:
-        return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
+        return _checked(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ArenaError(f"Cannot read {path}: {error.strerror}.") from error
-    except (ValidationError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ArenaError(f"{path} is damaged.", "Restore it from a copy; nothing was overwritten.") from error
+
+
+def _checked(data: Any) -> RunRecord:
+    """The record of a JSON object; unknown keys are left to later versions. Raises ValueError."""
+    if not isinstance(data, dict):
+        raise ValueError("no object")
+    found = {field.name: data[field.name] for field in fields(RunRecord) if field.name in data}
+    texts = ("id", "kind", "name", "pid_start", "host")
+    if not all(isinstance(found.get(name), str) for name in texts) or not isinstance(
+        found.get("parent", ""), str | None
+    ):
+        raise ValueError("a text is missing")
+    numbers, argv = (found.get("pid"), found.get("started_at")), found.get("argv")
+    if type(numbers[0]) is not int or type(numbers[1]) not in (int, float):
+        raise ValueError("a number is missing")
+    if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
+        raise ValueError("the command line is missing")
+    return RunRecord(**found)
 
 
 def run_status(run_dir: Path, record: RunRecord) -> Status:

@@ -142,7 +142,7 @@ class HealthRow:
 
 @dataclass(frozen=True, slots=True)
 class PartialRow:
-    """A featured match that is being played, in one of at most eight slots."""
+    """A featured match that is being played, or has just ended, in one of at most eight slots."""
 
     slot: int
     game: str
@@ -151,11 +151,62 @@ class PartialRow:
     pair: int
     leg: int
     turn: int
+    """Number of the turn that is being played; at the end, how many there were."""
     seat: int
+    """Who is to act; -1 where the match has ended or is void."""
     text: str
-    """The growing reply."""
+    """The growing reply, empty until its first piece and once it stands in `turns`."""
     board: str
+    """The position now."""
     turns: str
-    """JSON list of the finished turns, as `TurnRow` fields."""
+    """JSON list of the replies so far, illegal ones too, each an object with the fields of `TurnRow`."""
     step: int = 0
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AskRow:
+    """A match with a human as that human may know it: every field can be shown to whoever has the seat.
+
+    `partial` and the stored turns are the spectator's view, which in a game with hidden information tells more.
+    """
+
+    slot: int
+    number: int
+    """Grows with every change."""
+    game: str
+    a: str
+    """Who has seat 0."""
+    b: str
+    """Who has seat 1."""
+    status: str
+    """ "move" while the human is to act, "wait" while the opponent is, "end" once the match is stored."""
+    seat: int
+    """The human's seat; with two humans the one to act."""
+    role: str
+    turn: int
+    attempt: int
+    """With `seat` and `turn` the address of the move that is asked for."""
+    observation: str
+    board: str
+    """Empty in a game with hidden information until its end: the observation says what the seat may know."""
+    rules: str
+    legal: str
+    """JSON list of the legal actions; null where actions are free text or the human is not to act."""
+    illegal: str
+    """Why the last attempt at this turn was illegal; empty at the first."""
+    note: str
+    """What became of a request that changed nothing, such as an undo that is not possible."""
+    moves: str
+    """JSON list of the replies that stand (turn, attempt, seat, action, answer, illegal, thought); in a game with
+    hidden information only the seat's own until the end."""
+    undo: bool
+    """Whether an undo is possible now."""
+    undos: int
+    hidden: bool
+    """Whether the game has hidden information."""
+    returns: str
+    """JSON list of the returns by seat at the end, null before it."""
+    seen: int
+    """Id of the last request of control.db that was dealt with."""
     at: float = 0.0

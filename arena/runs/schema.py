@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from arena.core.errors import ArenaError
 
@@ -65,41 +67,88 @@ CREATE TABLE health (
 );
 """
 
+ADDED_TABLES = """
+CREATE TABLE IF NOT EXISTS ask (
+    slot INTEGER PRIMARY KEY, number INTEGER NOT NULL,
+    game TEXT NOT NULL, a TEXT NOT NULL, b TEXT NOT NULL, status TEXT NOT NULL,
+    seat INTEGER NOT NULL, role TEXT NOT NULL, turn INTEGER NOT NULL, attempt INTEGER NOT NULL,
+    observation TEXT NOT NULL, board TEXT NOT NULL, rules TEXT NOT NULL, legal TEXT NOT NULL,
+    illegal TEXT NOT NULL, note TEXT NOT NULL, moves TEXT NOT NULL, undo INTEGER NOT NULL, undos INTEGER NOT NULL,
+    hidden INTEGER NOT NULL, returns TEXT NOT NULL, seen INTEGER NOT NULL, at REAL NOT NULL
+);
+"""
+"""Tables that a database of this version may lack: its writer adds them, its readers find nothing."""
+
 STEPPED = ("match", "partial", "metric", "rating", "ground_truth", "event", "health")
 """Tables whose rows belong to a training step."""
 
 
-def create_tables(db: sqlite3.Connection) -> None:
-    """Create all tables in one transaction: a kill leaves either all of them or none."""
-    statements = [part for part in TABLES.split(";") if part.strip()]
+def create_tables(db: sqlite3.Connection, tables: str = TABLES, version: int = VERSION) -> None:
+    """Create all tables in one transaction, unless another did: a kill leaves either all of them or none."""
     with db:
         db.execute("BEGIN IMMEDIATE")
-        for statement in statements:
+        if "meta" in table_names(db):
+            return
+        _execute_all(db, tables)
+        db.execute("INSERT INTO meta (version) VALUES (?)", (version,))
+
+
+def add_tables(db: sqlite3.Connection) -> None:
+    """Create the tables of `ADDED_TABLES` that are not there."""
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        _execute_all(db, ADDED_TABLES)
+
+
+def _execute_all(db: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";"):
+        if statement.strip():
             db.execute(statement)
-        db.execute("INSERT INTO meta (version) VALUES (?)", (VERSION,))
 
 
 def table_names(db: sqlite3.Connection) -> set[str]:
     return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
-def check_version(db: sqlite3.Connection, path: Path) -> None:
+def check_version(db: sqlite3.Connection, path: Path, version: int = VERSION) -> None:
     """Raise ArenaError unless the database is one of ours and of this version."""
     if "meta" not in table_names(db):
         raise corrupt(path, "it is no run database")
     row = db.execute("SELECT version FROM meta").fetchone()
     if row is None or not isinstance(row[0], int):
         raise corrupt(path, "it names no version")
-    if row[0] > VERSION:
+    if row[0] > version:
         raise ArenaError(
-            f"{path} has schema version {row[0]}; this program reads {VERSION}.", "Use a newer spiral-arena for it."
+            f"{path} has schema version {row[0]}; this program reads {version}.", "Use a newer spiral-arena for it."
         )
-    if row[0] < VERSION:
-        raise ArenaError(f"{path} has schema version {row[0]}; this program reads {VERSION}.")
+    if row[0] < version:
+        raise ArenaError(f"{path} has schema version {row[0]}; this program reads {version}.")
 
 
 def corrupt(path: Path, reason: str) -> ArenaError:
     return ArenaError(f"{path} is damaged ({reason}).", "Nothing was overwritten; restore it from a copy.")
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open without the right to write; a directory that is itself read-only has no WAL to read."""
+    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    db = sqlite3.connect(address, uri=True, check_same_thread=False)
+    try:
+        db.execute("PRAGMA busy_timeout = 2000")
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        db.close()
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        return sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
+    return db
+
+
+def storable(value: Any) -> Any:
+    """Lone surrogates, which a server's JSON can smuggle in, have no UTF-8 form: they become "?"."""
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "replace").decode("utf-8")
+    return value
 
 
 @contextmanager

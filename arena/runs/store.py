@@ -15,11 +15,20 @@ from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeVar
-from urllib.parse import quote
 
 from arena.core.errors import ArenaError
-from arena.runs.rows import EventRow, HealthRow, MatchRow, MetricRow, PartialRow, RatingRow, TruthRow, TurnRow
-from arena.runs.schema import STEPPED, check_version, corrupt, create_tables, plain_errors, table_names
+from arena.runs.rows import AskRow, EventRow, HealthRow, MatchRow, MetricRow, PartialRow, RatingRow, TruthRow, TurnRow
+from arena.runs.schema import (
+    STEPPED,
+    add_tables,
+    check_version,
+    corrupt,
+    create_tables,
+    open_read_only,
+    plain_errors,
+    storable,
+    table_names,
+)
 
 DB_NAME = "run.db"
 COMMIT_SECONDS = 0.25
@@ -44,14 +53,7 @@ def _insert(table: str, kind: type[_Row], verb: str = "INSERT", extra: Sequence[
 
 
 def _values(row: _Row) -> tuple[Any, ...]:
-    return tuple(_storable(getattr(row, name)) for name in _columns(type(row)))
-
-
-def _storable(value: Any) -> Any:
-    """Lone surrogates, which a server's JSON can smuggle in, have no UTF-8 form: they become "?"."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-8", "replace").decode("utf-8")
-    return value
+    return tuple(storable(getattr(row, name)) for name in _columns(type(row)))
 
 
 _INSERT_MATCH = _insert("match", MatchRow)
@@ -62,6 +64,7 @@ _BATCHED: dict[type[_Row], str] = {
     HealthRow: _insert("health", HealthRow),
 }
 _INSERT_PARTIAL = _insert("partial", PartialRow, verb="INSERT OR REPLACE")
+_INSERT_ASK = _insert("ask", AskRow, verb="INSERT OR REPLACE")
 _INSERT_RATING = _insert("rating", RatingRow, verb="INSERT OR REPLACE")
 _INSERT_TRUTH = _insert("ground_truth", TruthRow, verb="INSERT OR REPLACE")
 
@@ -96,6 +99,8 @@ class RunStore:
         self._db.execute("PRAGMA busy_timeout = 5000")
         if not names:
             create_tables(self._db)
+        if "ask" not in names:
+            add_tables(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -135,11 +140,9 @@ class RunStore:
 
     def add_matches(self, matches: Iterable[tuple[MatchRow, Sequence[TurnRow]]]) -> None:
         """Store several finished matches in one transaction."""
-        now = time.time()
         with self._transaction() as db:
             for match, turns in matches:
-                cursor = db.execute(_INSERT_MATCH, _values(match if match.at else replace(match, at=now)))
-                db.executemany(_INSERT_TURN, [(cursor.lastrowid, *_values(turn)) for turn in turns])
+                _put_match(db, match, turns)
 
     def add_metrics(self, rows: Iterable[MetricRow]) -> None:
         """Keep figures for the next commit, at most four a second; `flush` commits at once."""
@@ -168,8 +171,31 @@ class RunStore:
 
     def set_partial(self, row: PartialRow) -> None:
         """Show a featured match as it stands; replaces what its slot held."""
+        self.set_partials([row])
+
+    def set_partials(self, rows: Iterable[PartialRow]) -> None:
+        """Show several featured matches as they stand, in one transaction."""
         with self._transaction() as db:
-            db.execute(_INSERT_PARTIAL, _values(row if row.at else replace(row, at=time.time())))
+            for row in rows:
+                _put_partial(db, row)
+
+    def grow_partial(self, slot: int, text: str) -> None:
+        """Show more of the reply that a slot's match waits for."""
+        with self._transaction() as db:
+            db.execute("UPDATE partial SET text = ?, at = ? WHERE slot = ?", (storable(text), time.time(), slot))
+
+    def set_ask(self, ask: AskRow, partial: PartialRow) -> None:
+        """Show a match with a human as it stands, to the human and to spectators: both or neither."""
+        with self._transaction() as db:
+            _put_partial(db, partial)
+            _put_ask(db, ask)
+
+    def end_ask(self, ask: AskRow, match: MatchRow, turns: Sequence[TurnRow]) -> None:
+        """Store a finished match with a human, show its end and give its slot back: all or nothing."""
+        with self._transaction() as db:
+            _put_match(db, match, turns)
+            _put_ask(db, ask)
+            db.execute("DELETE FROM partial WHERE slot = ?", (ask.slot,))
 
     def clear_partials(self) -> None:
         with self._transaction() as db:
@@ -194,6 +220,19 @@ class RunStore:
                 db.execute(f"DELETE FROM {table} WHERE step > ?", (step,))
 
 
+def _put_match(db: sqlite3.Connection, match: MatchRow, turns: Sequence[TurnRow]) -> None:
+    cursor = db.execute(_INSERT_MATCH, _values(match if match.at else replace(match, at=time.time())))
+    db.executemany(_INSERT_TURN, [(cursor.lastrowid, *_values(turn)) for turn in turns])
+
+
+def _put_partial(db: sqlite3.Connection, row: PartialRow) -> None:
+    db.execute(_INSERT_PARTIAL, _values(row if row.at else replace(row, at=time.time())))
+
+
+def _put_ask(db: sqlite3.Connection, row: AskRow) -> None:
+    db.execute(_INSERT_ASK, _values(row if row.at else replace(row, at=time.time())))
+
+
 class NoRows(ArenaError):
     """A run whose job has not stored anything yet."""
 
@@ -209,7 +248,7 @@ class RunReader:
         if not self.path.is_file():
             raise NoRows(f"{run_dir} has no {DB_NAME} yet.", "The job creates it when it starts.")
         with plain_errors(self.path):
-            self._db = _open_read_only(self.path)
+            self._db = open_read_only(self.path)
             try:
                 if not table_names(self._db):
                     raise NoRows(f"{self.path} is empty yet.", "Its job was killed at once; resume the run.")
@@ -237,6 +276,17 @@ class RunReader:
         rows = self._select("SELECT {} FROM match ORDER BY number, id", MatchRow)
         return rows
 
+    def meeting(
+        self, game: str, players: tuple[str, str], after: tuple[int, int] = (-1, -1), limit: int = 1000
+    ) -> list[MatchRow]:
+        """Matches of two players in a game, whoever is a, with (pair, leg) > `after`, in that order."""
+        query = "SELECT {} FROM match WHERE game = ? AND a = ? AND b = ? AND (pair, leg) > (?, ?)"
+        query += " ORDER BY pair, leg LIMIT ?"
+        for a, b in (players, players[::-1]):
+            if rows := self._select(query, MatchRow, (game, a, b, *after, limit)):
+                return rows
+        return []
+
     def units(self) -> set[tuple[str, str, str, int, int]]:
         """The (game, a, b, pair, leg) of every stored match."""
         with plain_errors(self.path):
@@ -252,6 +302,11 @@ class RunReader:
             return self._page("metric", MetricRow, after_id, limit)
         query = "SELECT {} FROM metric WHERE name = ? AND id > ? ORDER BY id LIMIT ?"
         return self._select(query, MetricRow, (name, after_id, limit))
+
+    def recent_metrics(self, name: str, limit: int) -> list[MetricRow]:
+        """The newest figures called `name`, oldest first."""
+        query = "SELECT {} FROM metric WHERE name = ? ORDER BY step DESC, id DESC LIMIT ?"
+        return self._select(query, MetricRow, (name, limit))[::-1]
 
     def all_metrics(self) -> list[MetricRow]:
         """Every stored figure, as they were stored."""
@@ -271,6 +326,14 @@ class RunReader:
 
     def partials(self) -> list[PartialRow]:
         return self._select("SELECT {} FROM partial ORDER BY slot", PartialRow)
+
+    def ask(self) -> AskRow | None:
+        """What a human at the match knows now; None where no human plays, or the match has not begun."""
+        with plain_errors(self.path):
+            if "ask" not in table_names(self._db):
+                return None
+        rows = self._select("SELECT {} FROM ask ORDER BY slot LIMIT 1", AskRow)
+        return replace(rows[0], undo=bool(rows[0].undo), hidden=bool(rows[0].hidden)) if rows else None
 
     def ratings(self) -> list[RatingRow]:
         return self._select("SELECT {} FROM rating ORDER BY id", RatingRow)
@@ -298,18 +361,3 @@ class RunReader:
         with plain_errors(self.path):
             rows = self._db.execute(query.format(", ".join(names)), values).fetchall()
         return [kind(**dict(zip(names, row, strict=True))) for row in rows]
-
-
-def _open_read_only(path: Path) -> sqlite3.Connection:
-    """Open without the right to write; a directory that is itself read-only has no WAL to read."""
-    address = f"file:{quote(str(path.absolute()))}?mode=ro"
-    db = sqlite3.connect(address, uri=True, check_same_thread=False)
-    try:
-        db.execute("PRAGMA busy_timeout = 2000")
-        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        db.close()
-        if path.with_name(path.name + "-wal").exists():
-            raise
-        return sqlite3.connect(f"{address}&immutable=1", uri=True, check_same_thread=False)
-    return db

@@ -18,7 +18,7 @@ from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON
 from evals import report
 from evals.players import KIND_LEGEND, game_kind, game_mark, open_players, player_rows
-from evals.schedule import round_robin
+from evals.schedule import PlannedMatch, round_robin
 from evals.stored import measure, play_schedule
 from evals.tables import ABSENT, figure, make_table, name_cell, span
 
@@ -34,9 +34,14 @@ async def play(job: Job, config: HeadToHeadConfig) -> None:
     """
     games = check_games(config.games)
     async with open_players(job, config.players, games) as players:
-        await play_schedule(job, config, round_robin(games, config.players, config.pairs, config.seed), players)
+        await play_schedule(job, config, schedule(config), players)
         if config.ground_truth and not job.stopped:
             await measure(job, games, players, config.seed)
+
+
+def schedule(config: HeadToHeadConfig) -> list[PlannedMatch]:
+    """Every match of the suite."""
+    return round_robin(check_games(config.games), config.players, config.pairs, config.seed)
 
 
 def build_result(run_dir: Path) -> Row:

@@ -16,6 +16,7 @@ from arena.config.tournament import MatchConfig
 from arena.core.errors import ArenaError
 from arena.core.events import Event, Forfeit, IllegalReply, MatchEnded, MatchStarted, Partial, TurnTaken, Void
 from arena.core.keys import match_key
+from arena.core.player import Reply
 from arena.core.sanitise import one_line, plain
 from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON
@@ -56,10 +57,10 @@ class Watcher:
                 _tell(event.text.removeprefix(self._shown), end="")
                 self._shown = event.text
             case TurnTaken():
-                self._end_reply(event.reply.thought)
+                self._end_reply(event.reply)
                 _tell(f"{event.turn + 1}. {planned.seats[event.seat]}: {event.action}\n\n{event.board}\n")
             case IllegalReply():
-                self._end_reply(event.reply.thought)
+                self._end_reply(event.reply)
                 _tell(f"{event.turn + 1}. {planned.seats[event.seat]}: {event.reply.answer} is illegal: {event.reason}")
             case Forfeit():
                 _tell(f"{planned.seats[event.seat]} forfeits.")
@@ -70,11 +71,11 @@ class Watcher:
             case _:
                 pass
 
-    def _end_reply(self, thought: str) -> None:
+    def _end_reply(self, reply: Reply) -> None:
         if self._shown:
-            _tell("")
-        elif thought:
-            _tell(f"  {thought}")
+            _tell(reply.text.removeprefix(self._shown))
+        elif reply.thought:
+            _tell(f"  {reply.thought}")
         self._shown = ""
 
 

@@ -38,14 +38,14 @@ async def play(job: Job, config: OodConfig) -> None:
     games = check_games(config.games)
     async with open_players(job, config.entrants, games) as entrants:
         players = {bot: load_player(bot) for bot in BOTS} | entrants
-        await play_schedule(job, config, _schedule(config, games), players)
+        await play_schedule(job, config, schedule(config), players)
 
 
-def _schedule(config: OodConfig, games: Sequence[GameSpec]) -> list[PlannedMatch]:
+def schedule(config: OodConfig) -> list[PlannedMatch]:
     """Every entrant against every opponent that can play the game; no two meet twice, nobody meets itself."""
     solved = solved_games()
     meetings = []
-    for game in games:
+    for game in check_games(config.games):
         pairings: list[tuple[str, str]] = []
         for player in config.entrants:
             for opponent in config.opponents(game, solved):

@@ -12,7 +12,7 @@ from arena.config.tournament import TournamentConfig
 from arena.runs.job import Job
 from evals import report
 from evals.players import open_players
-from evals.schedule import round_robin
+from evals.schedule import PlannedMatch, round_robin
 from evals.stored import measure, play_schedule
 
 CONFIG = TournamentConfig
@@ -25,9 +25,14 @@ async def play(job: Job, config: TournamentConfig) -> None:
     """
     games = check_games(config.games)
     async with open_players(job, config.players, games) as players:
-        await play_schedule(job, config, round_robin(games, config.players, config.pairs, config.seed), players)
+        await play_schedule(job, config, schedule(config), players)
         if not job.stopped:
             await measure(job, games, players, config.seed)
+
+
+def schedule(config: TournamentConfig) -> list[PlannedMatch]:
+    """Every match of the suite."""
+    return round_robin(check_games(config.games), config.players, config.pairs, config.seed)
 
 
 def build_result(run_dir: Path) -> dict[str, Any]:

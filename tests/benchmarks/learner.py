@@ -43,7 +43,7 @@ from arena.config.base import apply_settings, find_toml, read_toml, validate
 from arena.config.train import OptimiserConfig, TrainConfig
 from training.distributed import Ranks
 from training.learner import Learner, Metrics, Turn, distinct_rows
-from training.loop import _start, _turns
+from training.loop import _share, _start, _turns
 from training.policy import Policy
 from training.rollout import collect, plan
 from training.setup import build
@@ -85,7 +85,8 @@ def batch_of(preset: str, model: Path) -> tuple[TrainConfig, list[Turn]]:
         events.run_until_complete(_start(parts, lambda _: None))
         planned = plan(config.games, parts.state.lengths, config.seed, 0)
         rollout = events.run_until_complete(collect(planned, parts.policy, parts.opponent, config.shaping))
-        return config, _turns(parts, rollout)
+        turns, _ = _turns(parts, rollout, [_share(parts, rollout)])
+        return config, turns
 
 
 def timed(action: Callable[[], object]) -> Timing:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from arena.runs.paths import RESULT_JSON
 from arena.runs.store import DB_NAME
 
 COMMANDS = {
@@ -55,6 +56,8 @@ def test_killed_twice_it_resumes_to_the_same_json_and_is_exported(tmp_path: Path
     assert 0 < stored(run_dir) < total
     assert finish(kind, "--resume", str(run_dir), "--json").stdout == undisturbed
     assert stored(run_dir) == total
+    progress = {"finished": True, "played": total, "planned": total}
+    assert json.loads((run_dir / RESULT_JSON).read_text()) == {**json.loads(undisturbed), **progress}
     again = finish(kind, "--resume", str(run_dir))
     assert again.stderr == "", "a finished run plays nothing"
     assert "scripted?skill=1" in again.stdout

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from arena.runs.lock import run_lock
+from arena.runs.paths import RESULT_JSON
 from arena.runs.record import read_record, run_status
 from arena.runs.rows import MatchRow, TruthRow, TurnRow
 from arena.runs.store import DB_NAME, RunReader
@@ -102,6 +103,8 @@ def test_killed_at_any_instant_it_resumes_to_the_same_rows_and_table(
     result = json.loads(finish(command).stdout)
     assert stored(run_dir) == MATCHES >= before
     assert (result, rows(run_dir)) == undisturbed
+    progress = {"finished": True, "played": MATCHES, "planned": MATCHES}
+    assert json.loads((run_dir / RESULT_JSON).read_text()) == {**result, **progress}
 
 
 def test_killed_before_the_first_match_it_starts_or_resumes(tmp_path: Path, undisturbed: tuple[Any, Rows]) -> None:
@@ -134,6 +137,8 @@ def test_a_polite_stop_saves_says_how_to_resume_and_loses_nothing(
     assert f"spiral-arena tournament --resume {run_dir}" in err
     assert run_status(run_dir, read_record(run_dir)) == "stopped"
     assert stored(run_dir) >= 3
+    shown = json.loads((run_dir / RESULT_JSON).read_text())
+    assert (shown["finished"], shown["played"], shown["planned"]) == (False, stored(run_dir), MATCHES)
     assert json.loads(finish(resume(run_dir, "--concurrency", "3")).stdout) == undisturbed[0]
     assert rows(run_dir) == undisturbed[1]
     assert run_status(run_dir, read_record(run_dir)) == "finished"

@@ -22,6 +22,7 @@ from arena.core.player import Reply, View
 from arena.core.registry import GameSpec, load_player
 from arena.engines.loading import open_model
 from arena.engines.text import TextCodec
+from arena.players import checkpoint
 from arena.players.checkpoint import PolicyPlayer, load, locate
 from arena.runs.checkpoints import write_checkpoint
 
@@ -154,16 +155,37 @@ def test_control_tokens_in_what_a_player_said_are_broken_up(folder: Path) -> Non
     assert 0 in player.codec.encode(END)
 
 
-def test_watched_turns_show_the_text_as_it_grows(folder: Path) -> None:
+def shown(folder: Path) -> list[str]:
+    """What a watched turn of twenty tokens shows of its reply."""
+    player, texts = load_player(f"ckpt:{folder}?max_tokens=20"), list[str]()
+    act(player, view(partial=texts.append))
+    return texts
+
+
+def test_watched_turns_show_the_text_as_it_grows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "SHOW_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint, "_SHOW_SHARE", 1e9)
+    texts = shown(folder)
+    assert len(texts) == 20
+    assert texts == sorted(texts, key=len)
+    assert len(texts[-1]) > len(texts[1])
+
+
+def test_a_growing_reply_is_looked_at_now_and_then_and_not_at_every_token(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "SHOW_SECONDS", 60.0)
+    assert len(shown(folder)) == 1
+
+
+def test_a_watched_match_tells_of_the_growing_replies(folder: Path) -> None:
     player = load_player(f"ckpt:{folder}?max_tokens=20")
 
     async def match() -> list[object]:
         game = GameSpec.parse("kuhn_poker?hands=1&payoff=chips")
         return [event async for event in play(game, (player, player), 3, retries=0, watched=True)]
 
-    partials = [event.text for event in asyncio.run(match()) if isinstance(event, Partial)]
-    assert partials
-    assert max(map(len, partials)) > min(map(len, partials))
+    assert any(isinstance(event, Partial) for event in asyncio.run(match()))
 
 
 def test_a_match_between_checkpoints_repeats_itself_at_any_company(folder: Path) -> None:

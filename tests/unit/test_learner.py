@@ -14,7 +14,7 @@ from arena.config.train import OptimiserConfig
 from arena.core.player import Sample
 from training.batches import by_length, collate
 from training.distributed import Ranks
-from training.learner import SURE, Learner, Metrics, Turn, distinct_rows, thinned
+from training.learner import SURE, Learner, Metrics, Turn, distinct_rows, merged, share_of, thinned
 from training.policy import Policy
 
 MAX_TOKENS = 16
@@ -174,3 +174,24 @@ def test_without_magnet_and_anchor_no_copies_are_held(model: Path) -> None:
     before = plain.policy.flat.clone()
     plain.update(turns(30, 10, magnet=0.0), 0, 10, 0, Ranks())
     assert not torch.equal(plain.policy.flat, before)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_ranks_share_all_rows_evenly_and_each_once(world: int) -> None:
+    rows = distinct_rows(turns(90, 40) + turns(30, 20, magnet=0.0, anchor=0.2))
+    shares = [share_of(rows, rank, world) for rank in range(world)]
+    assert sorted(id(row) for share in shares for row in share) == sorted(map(id, rows))
+    work = [sum(row.work for row in share) for share in shares]
+    assert max(work) - min(work) <= 2 * max(row.work for row in rows)
+    assert share_of([], 0, world) == []
+
+
+def test_rows_merged_in_two_goes_are_those_merged_at_once() -> None:
+    batch = turns(60, 10)
+    at_once = {(row.sample.prompt_ids, row.sample.token_ids): row for row in distinct_rows(batch)}
+    in_two = merged([*distinct_rows(batch[:25]), *distinct_rows(batch[25:])])
+    assert len(in_two) == len(at_once)
+    for row in in_two:
+        other = at_once[row.sample.prompt_ids, row.sample.token_ids]
+        mine = (row.count, row.gains, row.losses, row.magnet, row.anchor)
+        assert mine == pytest.approx((other.count, other.gains, other.losses, other.magnet, other.anchor))

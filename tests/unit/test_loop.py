@@ -9,8 +9,10 @@ import pytest
 import torch
 from training_runs import KUHN, checkpoint, new_run, rows, train
 
+from arena.players import checkpoint as checkpoint_player
 from arena.runs.checkpoints import list_checkpoints
 from arena.runs.store import RunReader
+from evals import featured
 from training.learner import Learner
 
 QUICK = ("evaluation.every=0", "evaluation.opponents=['random']", "evaluation.ground_truth=false")
@@ -76,6 +78,22 @@ def test_featured_matches_are_stored_whole_with_their_thoughts(run: Path) -> Non
     assert {match.game for match, _ in featured} == {"tictactoe", KUHN}
     assert len(featured) == 3 * 4
     assert any(turn.thought for _, turns in featured for turn in turns)
+
+
+def test_a_live_view_changes_no_bit(small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(featured, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoint_player, "SHOW_SECONDS", 0.0)
+    runs = [new_run(tmp_path / str(count), small_model, *QUICK, "steps=3", f"featured={count}") for count in (0, 8)]
+    for run_dir in runs:
+        train(run_dir)
+    (blind, state), (seen, state2) = (checkpoint(run_dir, 3) for run_dir in runs)
+    assert state == state2
+    assert blind.keys() == seen.keys()
+    assert all(tensor.equal(seen[name]) for name, tensor in blind.items())
+    assert rows(runs[0])[0] == rows(runs[1])[0], "every metric but timings"
+    with RunReader(runs[1]) as reader:
+        assert reader.partials() == []
+    assert sum(match.a == match.b for match, _ in rows(runs[1])[1]) == 24
 
 
 def test_a_batch_without_any_advantage_is_skipped_and_counted(small_model: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,8 +81,8 @@ def test_status_follows_process_and_last_event(run_dir: Path) -> None:
 def test_a_reused_pid_is_not_the_run(run_dir: Path) -> None:
     record = read_record(run_dir)
     assert record.alive
-    assert not record.model_copy(update={"pid_start": "another:1"}).alive
-    assert not record.model_copy(update={"host": "elsewhere"}).alive
+    assert not replace(record, pid_start="another:1").alive
+    assert not replace(record, host="elsewhere").alive
 
 
 def test_a_zombie_is_not_alive() -> None:

@@ -10,16 +10,32 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opponent_bench import Bench
 
-from arena.config.train import GameQuota, SelfPlayConfig
+from arena.config.train import FixedConfig, GameQuota, SelfPlayConfig
 from arena.core.engine import Sampling
 from arena.core.events import Forfeit, IllegalReply, MatchEnded, TurnTaken
 from arena.core.player import Player, Reply, Sample, View
 from arena.core.registry import GameSpec, game_ids, load_player
 from arena.engines.loading import load_tokenizer
+from arena.runs.rows import PartialRow
+from arena.runs.store import RunReader, RunStore
+from evals.featured import Featured
 from training.metrics import game_metrics, summarise
+from training.opponents import learner_seat
+from training.opponents.fixed import Fixed
 from training.opponents.self_play import SelfPlay
-from training.rollout import Planned, Played, collect, matches_needed, plan, random_start, shaped_returns
+from training.rollout import (
+    LiveView,
+    Planned,
+    Played,
+    collect,
+    games_in_turn,
+    matches_needed,
+    plan,
+    random_start,
+    shaped_returns,
+)
 
 KUHN = "kuhn_poker?hands=1&payoff=chips"
 
@@ -206,3 +222,60 @@ def test_sampled_logprobs_are_those_of_the_learners_forward(small_model: Path) -
                 logp = torch.log_softmax(learner.logits(ids, at), -1)
             taken = logp.gather(1, torch.tensor(sample.token_ids)[:, None])[:, 0]
             torch.testing.assert_close(taken, torch.tensor(sample.logprobs), atol=1e-4, rtol=1e-4)
+
+
+# -- the live view -------------------------------------------------------------------------------------------
+
+
+def test_the_matches_shown_while_they_are_played_are_those_stored_after_the_step() -> None:
+    quotas = [GameQuota(game=game, turns=20) for game in ("tictactoe", KUHN, "simple_negotiation")]
+    planned = plan(quotas, {quota.game: 5.0 for quota in quotas}, 1, 0)
+    chosen = [match.number for match in games_in_turn(planned)[:5]]
+    assert [planned[number].game for number in chosen] == [quota.game for quota in (*quotas, *quotas[:2])]
+    played = asyncio.run(collect(planned, Drawn(), SelfPlay(SelfPlayConfig()), "zero_sum")).played
+    assert [match.number for match in games_in_turn(played)[:5]] == chosen
+
+
+class Paused(Drawn):
+    """Tells what it thinks, then waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.went_on = asyncio.Event()
+
+    async def act(self, view: View) -> Reply:
+        if view.partial is not None:
+            view.partial("Hm")
+        await self.went_on.wait()
+        return await super().act(view)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_the_running_step_is_shown_under_the_names_that_are_stored(tmp_path: Path, fixed: bool) -> None:
+    planned = plan([GameQuota(game="tictactoe", turns=30)], {"tictactoe": 3.0}, 1, 40)
+
+    async def watch(store: RunStore, reader: RunReader) -> list[PartialRow]:
+        policy = Paused()
+        opponent = Fixed(FixedConfig(player="random"), Bench().context()) if fixed else SelfPlay(SelfPlayConfig())
+        shown = Featured(store, slots=3)
+        task = asyncio.create_task(
+            collect(planned, policy, opponent, "zero_sum", LiveView(shown, 3, "mine", lambda: 9))
+        )
+        while sum(row.text == "Hm" for row in reader.partials()) < 3:
+            assert not task.done()
+            await asyncio.sleep(0.002)
+        rows = reader.partials()
+        policy.went_on.set()
+        assert len((await task).played) == len(planned)
+        shown.close()
+        assert reader.partials() == []
+        return rows
+
+    with RunStore(tmp_path) as store, RunReader(tmp_path) as reader:
+        rows = asyncio.run(watch(store, reader))
+    assert [row.pair for row in rows] == [40, 41, 42]
+    assert {(row.game, row.a, row.step) for row in rows} == {("tictactoe", "mine@9", 9)}
+    assert {row.b for row in rows} == {"random (training)" if fixed else "mine@9"}
+    legs = [learner_seat(row.pair) if fixed else 0 for row in rows]
+    assert [row.leg for row in rows] == legs
+    assert [row.seat for row in rows] == legs, "it is the policy that thinks"
