@@ -1,0 +1,471 @@
+"""What an evaluation of many matches has found so far: `result.json` of a tournament, a head-to-head or an ood run.
+
+Jobs alone compute results. Here their file is read, checked, and turned so that every two players have a meeting from
+each one's side.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from arena.core.errors import ArenaError
+from arena.core.sanitise import one_line
+from arena.runs.launch import job_command, job_environment
+from arena.runs.paths import CONFIG_JSON, RESULT_JSON, write_atomic
+from arena.runs.rows import MatchRow
+from arena.runs.store import NoRows, RunReader
+from arena.tui.collect.runs import RunRow, read_row
+
+SCHEMA = 1
+ALL_GAMES = ""
+"""Stands for all games together."""
+KINDS = ("tournament", "head-to-head", "ood")
+_SECONDS = 600
+"""Longest time that a job may take to make a result."""
+
+Row = Mapping[str, Any]
+Unit = Literal["points", "utility"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def excludes(self, even: float) -> bool:
+        return not self.low <= even <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """How a player did against an opponent in one game, or in all together, from the player's side."""
+
+    player: str
+    opponent: str
+    score: Span
+    unit: Unit = "points"
+    """Points are wins and half the draws per match; utility is the mean return, which may be negative."""
+    counts: tuple[int, int, int] | None = None
+    """Wins, draws and losses; None for an average over games."""
+    forfeits: tuple[int, int] | None = None
+    """The player's and the opponent's."""
+    voids: int = 0
+    seat_effect: Span | None = None
+    """Mean return as seat 0 less that as seat 1: the same from both sides."""
+    distinct: int | None = None
+    """How many of the matches differ, where the job counted them."""
+    games: int | None = None
+    """Of an average: over how many games."""
+
+    @property
+    def even(self) -> float:
+        return 0.5 if self.unit == "points" else 0.0
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval excludes even play."""
+        return self.score.excludes(self.even)
+
+    @property
+    def matches(self) -> int | None:
+        return sum(self.counts) if self.counts else None
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A line of the standings: a player's rating within its group, and all its matches."""
+
+    player: str
+    rating: Span | None
+    group: int = 0
+    matches: int = 0
+    counts: tuple[int, int, int] = (0, 0, 0)
+    forfeits: int = 0
+    unbounded: bool = False
+    """The results alone would put the player infinitely far from the rest of its group."""
+
+    @property
+    def undefeated(self) -> bool:
+        return self.matches > 0 and self.counts[2] == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """One measure of a player against the exact solution of a game."""
+
+    player: str
+    game: str
+    measure: str
+    value: Span
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A player's score less the base's against the same opponent, pair by pair; `over` games where `game` is empty."""
+
+    player: str
+    opponent: str
+    game: str
+    score: float
+    change: Span | None
+    unit: Unit = "points"
+    over: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All that a result says."""
+
+    rows: tuple[str, ...] = ()
+    """Players whose lines the matrix has."""
+    columns: tuple[str, ...] = ()
+    games: tuple[str, ...] = ()
+    meetings: Mapping[tuple[str, str, str], Meeting] = field(default_factory=dict)
+    """By game (or `ALL_GAMES`), player and opponent."""
+    standings: tuple[Rated, ...] = ()
+    truths: tuple[Truth, ...] = ()
+    changes: tuple[Change, ...] = ()
+    base: str = ""
+    """Of an ood run: what change is measured against."""
+    marks: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """By game and player what the game is to it: "own", "other" or "ood"."""
+    held_out: frozenset[str] = frozenset()
+    """Games that self-play never trains on."""
+    played: int | None = None
+    planned: int | None = None
+    finished: bool = False
+
+    @property
+    def empty(self) -> bool:
+        return not self.meetings
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Games to look at, and all together where there are several and the result has their average."""
+        together = any(game == ALL_GAMES for game, _, _ in self.meetings)
+        return (ALL_GAMES, *self.games) if together and len(self.games) > 1 else self.games
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run was asked to do."""
+
+    players: tuple[str, ...] = ()
+    games: tuple[str, ...] = ()
+    pairs: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A run and its result as they stand."""
+
+    run: RunRow
+    plan: Plan
+    results: Results
+    missing: bool = False
+    """There is no result yet."""
+    problem: str = ""
+    """Why the result cannot be read; `results` is then the last good one."""
+
+
+class ResultsReader:
+    """Reads one run again and again; a result that has not changed is not taken apart twice."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self._stamp: tuple[int, int] | None = None
+        self._results: Results | None = None
+        self._problem = ""
+
+    def read(self) -> Evaluation:
+        """Raises ArenaError where the run itself cannot be read."""
+        run = read_row(self.run_dir)
+        plan = read_plan(self.run_dir)
+        self._refresh()
+        results = self._results or Results(rows=plan.players, columns=plan.players, games=plan.games)
+        return Evaluation(run, plan, results, self._results is None and not self._problem, self._problem)
+
+    def take(self, text: str) -> None:
+        """Show this result, made by `compute`, until the file says otherwise. Raises ArenaError."""
+        self._results = parse(_object(text, "The result"))
+
+    def _refresh(self) -> None:
+        path = self.run_dir / RESULT_JSON
+        try:
+            stat = path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            if stamp == self._stamp:
+                return
+            self._results, self._problem = parse(_object(path.read_text(encoding="utf-8"), str(path))), ""
+        except FileNotFoundError:
+            self._problem = ""
+            return
+        except (OSError, UnicodeDecodeError) as error:
+            self._problem = f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}."
+            return
+        except ArenaError as error:
+            self._problem = str(error)
+        self._stamp = stamp
+
+
+def read_plan(run_dir: Path) -> Plan:
+    """What `config.json` says; nothing where it is missing or damaged, since a result says most of it again."""
+    try:
+        config = _object((run_dir / CONFIG_JSON).read_text(encoding="utf-8"), CONFIG_JSON)
+    except (OSError, UnicodeDecodeError, ArenaError):
+        return Plan()
+    base = config.get("base")
+    players = dict.fromkeys([*([base] if isinstance(base, str) else []), *_texts(config.get("players"))])
+    pairs, seed = config.get("pairs"), config.get("seed")
+    return Plan(
+        tuple(players),
+        tuple(_texts(config.get("games"))),
+        pairs if isinstance(pairs, int) else None,
+        seed if isinstance(seed, int) else None,
+    )
+
+
+def parse(result: Row) -> Results:
+    """Take a result apart. Raises ArenaError where it is not of the shape that jobs write."""
+    if result.get("schema") != SCHEMA:
+        raise ArenaError(f"The result is of schema {one_line(str(result.get('schema')), 20)}, not {SCHEMA}.")
+    try:
+        return _parse(result)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ArenaError(f"The result is damaged ({one_line(repr(error), 80)}).") from error
+
+
+def _parse(result: Row) -> Results:
+    results = list(result["results"])
+    meetings = _meetings(results, result)
+    named = [str(row["player"]) for row in result.get("players", ())]
+    rated = [str(row["player"]) for row in result.get("ratings", ())]
+    met = [str(row[side]) for row in results for side in ("a", "b")]
+    everybody = tuple(dict.fromkeys([*named, *met, *rated]))
+    against = tuple(dict.fromkeys(str(row["b"]) for row in results)) if "base" in result else everybody
+    base = str(result.get("base", ""))
+    return Results(
+        rows=tuple(named) if base else everybody,
+        columns=tuple(dict.fromkeys([*(name for name in against if name != base), base])) if base else everybody,
+        games=tuple(dict.fromkeys(str(row["game"]) for row in results)),
+        meetings=meetings,
+        standings=_standings(result.get("ratings", ()), results),
+        truths=tuple(_truth(row) for row in result.get("ground_truth", ())),
+        changes=_changes(result),
+        base=base,
+        marks=_marks(result),
+        held_out=frozenset(str(row["game"]) for row in results if row["ood"]),
+        played=_whole(result.get("played")),
+        planned=_whole(result.get("planned")),
+        finished=result.get("finished") is True,
+    )
+
+
+def _meetings(results: Sequence[Row], result: Row) -> dict[tuple[str, str, str], Meeting]:
+    found: dict[tuple[str, str, str], Meeting] = {}
+    for game, row in [*((str(row["game"]), row) for row in results), *((ALL_GAMES, r) for r in _overall(result))]:
+        meeting = _meeting(row)
+        found[game, meeting.player, meeting.opponent] = meeting
+        mirrored = mirror(meeting)
+        found[game, mirrored.player, mirrored.opponent] = mirrored
+    for row in result.get("averages", ()):
+        if row["over"] == "all" and row["opponent"] != "all":
+            score = _span(row, "score", "low", "high")
+            meeting = Meeting(str(row["player"]), str(row["opponent"]), score, games=int(row["games"]))
+            found[ALL_GAMES, meeting.player, meeting.opponent] = meeting
+    return found
+
+
+def _overall(result: Row) -> Iterable[Row]:
+    rows: Iterable[Row] = result.get("overall", ())
+    return rows
+
+
+def _meeting(row: Row) -> Meeting:
+    effect = _span(row, "seat_effect", "seat_effect_low", "seat_effect_high") if "seat_effect" in row else None
+    unit: Unit = "utility" if row.get("unit") == "utility" else "points"
+    return Meeting(
+        str(row["a"]),
+        str(row["b"]),
+        _span(row, "score", "low", "high"),
+        unit,
+        (int(row["wins"]), int(row["draws"]), int(row["losses"])),
+        (int(row["forfeits_a"]), int(row["forfeits_b"])),
+        int(row["voids"]),
+        effect,
+        _whole(row.get("distinct")),
+    )
+
+
+def mirror(meeting: Meeting) -> Meeting:
+    """The same from the opponent's side."""
+    top, score = 2 * meeting.even, meeting.score
+    return replace(
+        meeting,
+        player=meeting.opponent,
+        opponent=meeting.player,
+        score=Span(top - score.value, top - score.high, top - score.low),
+        counts=meeting.counts and (meeting.counts[2], meeting.counts[1], meeting.counts[0]),
+        forfeits=meeting.forfeits and (meeting.forfeits[1], meeting.forfeits[0]),
+    )
+
+
+def _standings(ratings: Iterable[Row], results: Sequence[Row]) -> tuple[Rated, ...]:
+    """Groups in their order, the best of each first."""
+    meetings = [_meeting(row) for row in results]
+    meetings += [mirror(meeting) for meeting in meetings]
+    totals: dict[str, list[int]] = {}
+    for meeting in meetings:
+        total = totals.setdefault(meeting.player, [0, 0, 0, 0])
+        for place, count in enumerate((*(meeting.counts or (0, 0, 0)), (meeting.forfeits or (0, 0))[0])):
+            total[place] += count
+    found = []
+    for row in ratings:
+        wins, draws, losses, forfeits = totals.get(str(row["player"]), [0, 0, 0, 0])
+        rating, counts = _span(row, "rating", "low", "high"), (wins, draws, losses)
+        unbounded = row["prior_limited"] is True
+        group, matches = int(row["group"]), int(row["matches"])
+        found.append(Rated(str(row["player"]), rating, group, matches, counts, forfeits, unbounded))
+    return tuple(sorted(found, key=lambda one: (one.group, -(one.rating.value if one.rating else 0.0))))
+
+
+def _truth(row: Row) -> Truth:
+    measure, value = str(row["measure"]), _span(row, "value", "low", "high")
+    return Truth(str(row["player"]), str(row["game"]), measure, value, int(row["n"]))
+
+
+def _changes(result: Row) -> tuple[Change, ...]:
+    found = [
+        Change(
+            str(row["player"]),
+            str(row["opponent"]),
+            str(row["game"]),
+            _number(row["score"]),
+            _span(row, "change", "low", "high"),
+            "utility" if row.get("unit") == "utility" else "points",
+        )
+        for row in result.get("changes", ())
+    ]
+    for row in result.get("averages", ()):
+        change = None if row["change"] is None else _span(row, "change", "change_low", "change_high")
+        name, opponent, score = str(row["player"]), str(row["opponent"]), _number(row["score"])
+        found.append(Change(name, opponent, ALL_GAMES, score, change, over=str(row["over"])))
+    return tuple(found)
+
+
+def _marks(result: Row) -> dict[tuple[str, str], str]:
+    rows = [*result.get("matrix", ()), *result.get("changes", ())]
+    return {(str(row["game"]), str(row["player"])): str(row["kind"]) for row in rows}
+
+
+def _span(row: Row, *names: str) -> Span:
+    return Span(*(_number(row[name]) for name in names))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no figure")
+    return float(value)
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _object(text: str, source: str) -> dict[str, Any]:
+    with suppress(ValueError, RecursionError):
+        data = json.loads(text)
+        if isinstance(data, dict):
+            return data
+    raise ArenaError(f"{one_line(source, 400)} is damaged: it is no JSON object.")
+
+
+# Matches of one meeting
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page of matches ends: after this pair and leg of this game."""
+
+    game: int = 0
+    pair: int = -1
+    leg: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some matches of two players, in the order of games, pairs and legs."""
+
+    matches: tuple[MatchRow, ...]
+    end: Place
+    more: bool
+    """There are more after these."""
+
+
+def read_page(run_dir: Path, games: Sequence[str], players: tuple[str, str], after: Place, limit: int) -> Page:
+    """At most `limit` matches of the two in the games, whoever was named first. Raises ArenaError."""
+    found: list[MatchRow] = []
+    place = after
+    try:
+        with RunReader(run_dir) as reader:
+            while place.game < len(games) and len(found) <= limit:
+                room = limit + 1 - len(found)
+                rows = reader.meeting(games[place.game], players, (place.pair, place.leg), room)
+                found += rows
+                place = Place(place.game + 1)
+    except NoRows:
+        return Page((), after, False)
+    shown = tuple(found[:limit])
+    end = Place(games.index(shown[-1].game), shown[-1].pair, shown[-1].leg) if shown else after
+    return Page(shown, end, len(found) > limit)
+
+
+# What jobs are asked for
+
+
+def compute(run_dir: Path, finished: bool) -> str:
+    """Let a job make the result of a run that has none, and return it as JSON; of a finished run it is stored too.
+
+    Raises ArenaError where the job fails.
+    """
+    return _ask(run_dir, *([] if finished else ["--show"]), "--json")
+
+
+def export(run_dir: Path, path: Path) -> None:
+    """Write the result in the format of the file's suffix: .md, .csv, .tex or .json. Raises ArenaError."""
+    form = FORMATS[path.suffix.lower()]
+    write_atomic(path, _ask(run_dir, "--show", "--format", form))
+
+
+FORMATS = {".md": "md", ".csv": "csv", ".tex": "latex", ".json": "json"}
+
+
+def _ask(run_dir: Path, *args: str) -> str:
+    command = job_command("evals", str(run_dir.absolute()), *args)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS, check=False,
+            env=job_environment(), encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ArenaError(f"The result could not be made: {one_line(str(error), 200)}.") from error
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise ArenaError(f"The result could not be made: {one_line(said[-1], 400)}")
+    return done.stdout
