@@ -16,8 +16,9 @@ def is_bare(argv: Sequence[str]) -> bool:
 
 
 def on_terminal() -> bool:
-    """Whether somebody can see and steer a terminal UI."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    """Whether somebody can see and steer a terminal UI, which Textual draws on stderr."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM") != "dumb"
 
 
 def use_root(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""`runs`, `games`, `players`, `checkpoints`: what there is, as a table or as JSON."""
+"""`runs`, `games`, `players`, `checkpoints`, `configs`: what there is, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
-    for command in (games, players, checkpoints):
+    for command in (games, players, checkpoints, configs):
         app.command()(command)
 
 
@@ -107,6 +107,17 @@ def checkpoints(
         print_json(rows)
     else:
         print_rows(rows, ("spec", "run", "step", "bytes", "path"), "No checkpoints yet.")
+
+
+def configs(as_json: AsJson = False) -> None:
+    """List the presets that `train` and `sft` take by name, and what each is for."""
+    from arena.config.presets import presets
+
+    rows = [asdict(preset) | {"path": str(preset.path)} for preset in presets()]
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows, ("name", "kind", "about"), "No presets.")
 
 
 def _checkpoints_of(run_dir: Path) -> list[dict[str, Any]]:

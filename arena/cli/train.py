@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from arena.cli.common import run_of_kind, run_or_detach
 from arena.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from arena.config.sft import SftConfig
-    from arena.config.train import TrainConfig
 
 Config = Annotated[str | None, typer.Argument(metavar="CONFIG.toml|PRESET", show_default=False)]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="Change one key.")]
@@ -97,7 +93,7 @@ def _run(
 
 def _new_training(kind: str, config: str, settings: list[str], run_dir: Path | None) -> Path:
     from arena.config.base import apply_settings, find_toml, kind_of, read_toml
-    from arena.runs.launch import create_run
+    from arena.runs.trainings import create_training
 
     path = find_toml(config, kind)
     data = apply_settings(read_toml(path), settings)
@@ -106,36 +102,8 @@ def _new_training(kind: str, config: str, settings: list[str], run_dir: Path | N
             f"{path.name} is a configuration of the kind {found}, not {kind}.",
             f"Use: spiral-arena {found} {config}, or write kind = '{kind}' in it.",
         )
-    resolved = _checked(kind, data, path.name)
     given = path.read_text(encoding="utf-8") if not settings else None
-    return create_run(resolved, kind, run_dir, toml=given, name=resolved.name)
-
-
-def _checked(kind: str, data: dict[str, Any], source: str) -> TrainConfig | SftConfig:
-    """The configuration, with everything that it names looked up."""
-    from arena.config.base import validate
-    from arena.config.checks import check_sft, check_training
-    from arena.config.sft import SftConfig
-    from arena.config.train import TrainConfig
-
-    if kind == "train":
-        training = validate(TrainConfig, data, source)
-        check_training(training)
-        return training
-    taught = validate(SftConfig, data, source)
-    check_sft(taught)
-    if taught.transcripts is not None:
-        _check_transcripts(taught.transcripts)
-    return taught
-
-
-def _check_transcripts(run: str) -> None:
-    from arena.runs.paths import find_run
-    from arena.runs.store import RunReader
-
-    with RunReader(find_run(run)) as reader:
-        if not reader.count("match"):
-            raise UsageError(f"{run} has no stored match to learn from.", "Name a tournament, for example.")
+    return create_training(data, path.name, run_dir, given)
 
 
 def quickstart(context: typer.Context) -> None:

@@ -10,9 +10,10 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 import arena
 from arena.core.errors import ArenaError, UnknownName, UsageError
@@ -21,9 +22,9 @@ PRESETS = Path(next(iter(arena.__path__))).parent / "assets" / "configs"
 
 
 class Config(BaseModel):
-    """Base of all configurations: unknown keys are errors, values do not change."""
+    """Base of all configurations: unknown keys are errors, values do not change, numbers are finite as in JSON."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 C = TypeVar("C", bound=Config)
@@ -44,9 +45,30 @@ def _in_words(model: type[BaseModel], error: ValidationError, source: str) -> Us
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return UnknownName(f"key in {source}", key, known_keys(model))
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
     where = f"{source}: {key}" if key else source
-    return UsageError(f"{where}: {message}.")
+    return UsageError(f"{where}: {_words(first)}")
+
+
+def _words(error: ErrorDetails) -> str:
+    message = error["msg"].removeprefix("Value error, ").rstrip(".")
+    return message if message.endswith("?") else f"{message}."
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with a configuration."""
+
+    key: tuple[str | int, ...]
+    """Where: field by field, list items by number, what a union chose by its tag; empty for the whole."""
+    words: str
+
+
+def problems(model: type[BaseModel], data: Mapping[str, Any]) -> list[Problem]:
+    """All that is wrong with `data`, in the words that `validate` has for the first; empty where it fits."""
+    try:
+        model.model_validate(data)
+    except ValidationError as error:
+        return [Problem(item["loc"], _words(item)) for item in error.errors(include_url=False)]
+    return []
 
 
 def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -128,19 +150,53 @@ def read_json(model: type[C], path: Path) -> C:
         raise ArenaError(f"{path} is damaged or of another version.") from error
 
 
-def to_toml(config: Config) -> str:
-    """The configuration as TOML; keys without a value are left out, as TOML has no null."""
-    return _table(config.model_dump(mode="json", exclude_none=True), "")
+def to_toml(config: Config, changed_only: bool = False) -> str:
+    """The configuration as TOML, or of it what differs from the defaults; validated, either gives it back.
+
+    Keys without a value are left out, as TOML has no null.
+    """
+    values = changes(config) if changed_only else config.model_dump(mode="json", exclude_none=True)
+    return _table(values, "").lstrip("\n")
+
+
+def changes(config: BaseModel) -> dict[str, Any]:
+    """What a user has to write to get this configuration: values other than the defaults, and tags."""
+    found: dict[str, Any] = {}
+    for name, field in type(config).model_fields.items():
+        value = getattr(config, name)
+        tag = get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
+        usual = kind_of({}) if tag else field.get_default(call_default_factory=True)
+        needed = value != usual or (field.is_required() and not tag)
+        if needed and value is not None:
+            found[name] = _changed(value)
+    return found
+
+
+def _changed(value: Any) -> Any:
+    match value:
+        case BaseModel():
+            return changes(value)
+        case list() | tuple():
+            return [_changed(item) for item in value]
+        case _:
+            return value
 
 
 def _table(values: Mapping[str, Any], prefix: str) -> str:
-    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    lines = [f"{_key(key)} = {_literal(value)}\n" for key, value in plain.items()]
+    lines = [f"{_key(key)} = {_literal(value)}\n" for key, value in values.items() if not _is_tables(value)]
     for key, value in values.items():
+        name = f"{prefix}.{_key(key)}" if prefix else _key(key)
         if isinstance(value, dict):
-            name = f"{prefix}.{_key(key)}" if prefix else _key(key)
             lines.append(f"\n[{name}]\n{_table(value, name)}")
+        elif _is_tables(value):
+            lines += [f"\n[[{name}]]\n{_table(item, name)}" for item in value]
     return "".join(lines)
+
+
+def _is_tables(value: Any) -> bool:
+    """Whether it is written under a head of its own: a table, or a list of tables."""
+    items = value if isinstance(value, list) else [value]
+    return bool(items) and all(isinstance(item, dict) for item in items)
 
 
 def _key(key: str) -> str:

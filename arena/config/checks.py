@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from arena.config.sft import SftConfig
 from arena.config.train import TrainConfig
@@ -17,9 +19,10 @@ def check_games(specs: Iterable[str]) -> list[GameSpec]:
     return [GameSpec.parse(spec) for spec in specs]
 
 
-def check_players(specs: Iterable[str], games: Iterable[GameSpec]) -> list[PlayerSpec]:
+def check_players(specs: Iterable[str], games: Iterable[GameSpec], online: bool = True) -> list[PlayerSpec]:
     """Read player specs, and see that a model which one names is there; nothing is loaded.
 
+    A model of the hub is downloaded; unless `online`, only its name is looked at.
     Raises UsageError for an unknown backend, option or model, or a player that cannot play one of the games,
     ArenaError for a model that is damaged.
     """
@@ -29,7 +32,10 @@ def check_players(specs: Iterable[str], games: Iterable[GameSpec]) -> list[Playe
             _check_oracles(games)
         if player.backend in ("random", "scripted"):
             _check_samples(player, games)
-        locate = getattr(player_module(player.backend), "locate", None)
+        module = player_module(player.backend)
+        locate = getattr(module, "locate", None)
+        if not online:
+            locate = getattr(module, "look", locate)
         if locate is not None:
             locate(player.target)
     return players
@@ -59,26 +65,58 @@ def _check_samples(player: PlayerSpec, games: Iterable[GameSpec]) -> None:
             )
 
 
+class Check(NamedTuple):
+    """One name of a configuration that has to be looked up: `see` raises ArenaError where there is no such thing."""
+
+    key: tuple[str | int, ...]
+    """Where it stands, as in `arena.config.base.Problem`."""
+    see: Callable[[], object]
+
+
 def check_training(config: TrainConfig) -> None:
     """See that the model and the opponents which a training configuration names are there; nothing is loaded.
 
     Raises UsageError for an unknown one, or for a model that training cannot start from.
     """
-    _check_model(config.model)
-    check_players([name for name in config.evaluation.opponents if name not in ("start", "self")], [])
-    if config.opponent.type == "fixed":
-        check_players([config.opponent.player], check_games(quota.game for quota in config.games))
+    for check in training_checks(config):
+        check.see()
 
 
 def check_sft(config: SftConfig) -> None:
     """The same for supervised training: its model, its teachers and whom they meet."""
-    _check_model(config.model)
-    check_players([name for name in config.evaluation.opponents if name != "start"], [])
-    for item in config.games:
-        check_players([item.teacher, *item.opponents], check_games([item.game]))
+    for check in sft_checks(config):
+        check.see()
 
 
-def _check_model(spec: str) -> None:
+def training_checks(config: TrainConfig, online: bool = True) -> list[Check]:
+    """What `check_training` looks up, one by one; unless `online`, nothing is downloaded."""
+    checks = _common_checks(config, online)
+    if config.opponent.type == "fixed":
+        games = [GameSpec.parse(quota.game) for quota in config.games]
+        see = partial(check_players, [config.opponent.player], games, online)
+        checks.append(Check(("opponent", "fixed", "player"), see))
+    return checks
+
+
+def sft_checks(config: SftConfig, online: bool = True) -> list[Check]:
+    """What `check_sft` looks up, one by one; unless `online`, nothing is downloaded."""
+    checks = _common_checks(config, online)
+    for place, item in enumerate(config.games):
+        games = [GameSpec.parse(item.game)]
+        checks.append(Check(("games", place, "teacher"), partial(check_players, [item.teacher], games, online)))
+        checks.append(Check(("games", place, "opponents"), partial(check_players, item.opponents, games, online)))
+    return checks
+
+
+def _common_checks(config: TrainConfig | SftConfig, online: bool) -> list[Check]:
+    met = [name for name in config.evaluation.opponents if name not in ("start", "self")]
+    return [
+        Check(("model",), partial(_check_model, config.model, online)),
+        Check(("evaluation", "opponents"), partial(check_players, met, [], online)),
+    ]
+
+
+def _check_model(spec: str, online: bool) -> None:
     model = PlayerSpec.parse(spec)
     if model.backend not in ("ckpt", "hf") or set(model.options) - {"style", "device"}:
         hint = "model is a ckpt: or hf: spec, with style and device at most as its options."
@@ -86,7 +124,7 @@ def _check_model(spec: str) -> None:
     if "style" in model.options:
         load_part("arena.prompts", "prompt style", str(model.options["style"]))
     try:
-        check_players([spec], [])
+        check_players([spec], [], online)
     except UnknownName:
         known = sorted(path.name for path in Path(player_module("ckpt").BUNDLED).iterdir())
         if difflib.get_close_matches(model.target, known, cutoff=0.5):

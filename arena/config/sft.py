@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from arena.config.base import Config
-from arena.config.train import EvaluationConfig, Positive, SamplingConfig, Share
-from arena.core.registry import GameSpec
+from arena.config.train import EvaluationConfig, GameName, Positive, SamplingConfig, Share
 
 
 class TeachingConfig(Config):
     """A teacher in one game, and whom it plays to make transcripts."""
 
-    game: str
+    game: GameName
     """Game with its variant, such as `kuhn_poker?hands=1&payoff=chips`."""
     teacher: str = "scripted?skill=1"
     """The player spec whose turns are learnt. One without thoughts teaches empty ones."""
@@ -22,12 +21,6 @@ class TeachingConfig(Config):
     """Player specs that it meets, whose turns are not learnt; without any it meets itself."""
     matches: Annotated[int, Field(ge=1)] = 400
     """Matches against each opponent, seats in turn."""
-
-    @field_validator("game")
-    @classmethod
-    def _exists(cls, value: str) -> str:
-        GameSpec.parse(value)
-        return value
 
     @property
     def met(self) -> tuple[str, ...]:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from arena.config.base import Config
+from arena.core.errors import UsageError
 from arena.core.registry import GameSpec
 
+
+def _game_exists(spec: str) -> str:
+    try:
+        GameSpec.parse(spec)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+    return spec
+
+
+GameName = Annotated[str, AfterValidator(_game_exists)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -16,7 +27,7 @@ Positive = Annotated[float, Field(gt=0)]
 class GameQuota(Config):
     """One game of the mix, and how its matches begin."""
 
-    game: str
+    game: GameName
     """Game with its variant, such as `kuhn_poker?hands=1&payoff=chips`."""
     turns: Annotated[int, Field(ge=1)]
     """Turns of whole matches to collect a step."""
@@ -32,12 +43,6 @@ class GameQuota(Config):
     """In the other matches, each of the first so many turns is random …"""
     opening_random: Share = 0.5
     """… with this probability; random turns are not trained."""
-
-    @field_validator("game")
-    @classmethod
-    def _exists(cls, value: str) -> str:
-        GameSpec.parse(value)
-        return value
 
 
 class RaeConfig(Config):

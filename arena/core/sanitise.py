@@ -5,9 +5,15 @@ from __future__ import annotations
 _TABLE: dict[int, str] = {code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)}
 _TABLE[0x7F] = "\u2421"
 _TABLE |= {code: "\ufffd" for code in range(0x80, 0xA0)}
-_INVISIBLE = (0x061C, 0x00AD, 0xFEFF, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070))
+_INVISIBLE = (
+    *(0x00AD, 0x061C, 0x180E, 0xFEFF),
+    *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), *range(0xFFF9, 0xFFFC),
+    *range(0xE0000, 0xE0080),
+)  # fmt: skip
 _TABLE |= {code: "\ufffd" for code in _INVISIBLE}
 _TABLE |= {code: "\ufffd" for code in range(0xD800, 0xE000)}
+_TABLE |= {code: "" for code in range(0xFE00, 0xFE10)}  # variation selectors: terminals disagree on their width
+_NOTHING = dict.fromkeys((*_TABLE, 0x09, 0x0A))
 
 
 def plain(text: str, limit: int = 100_000) -> str:
@@ -22,3 +28,8 @@ def plain(text: str, limit: int = 100_000) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """`plain`, with every run of white space folded to one space: for names, quotes and error lines."""
     return plain(" ".join(text.split()), limit)
+
+
+def without_controls(text: str) -> str:
+    """What `plain` would make visible, and tabs and line ends, left out: for text whose width is settled already."""
+    return text.translate(_NOTHING)

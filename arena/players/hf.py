@@ -16,7 +16,7 @@ from arena.core.player import PlayerInfo
 from arena.core.sanitise import one_line
 from arena.players.checkpoint import OPTIONS, Source, load
 
-__all__ = ["INFO", "load", "locate"]
+__all__ = ["INFO", "load", "locate", "look"]
 
 INFO = PlayerInfo(
     id="hf",
@@ -34,6 +34,16 @@ def locate(target: str) -> Source:
     Raises UsageError for what is neither a folder nor an id, ArenaError for a folder that is not a model or an id that
     cannot be downloaded.
     """
+    found = look(target)
+    if found is None:
+        name, _, revision = target.partition("@")
+        folder = _downloaded(name, revision or None)
+        found = Source(folder, folder)
+    return found
+
+
+def look(target: str) -> Source | None:
+    """`locate` that never goes online: None where the model would have to be downloaded."""
     if not target:
         raise UsageError("The player hf needs a model.", f"Write {INFO.syntax}.")
     folder = Path(target).expanduser()
@@ -44,8 +54,8 @@ def locate(target: str) -> Source:
     named = _ID.fullmatch(target)
     if named is None:
         raise UsageError(f"There is no folder {one_line(target)}.", f"Write {INFO.syntax}.")
-    found = cached(target) or _downloaded(named[1], named[2])
-    return Source(found, found)
+    found = cached(target)
+    return None if found is None else Source(found, found)
 
 
 def cached(target: str) -> Path | None:

@@ -65,6 +65,22 @@ def new_run_dir(kind: str, out: Path | None = None) -> Path:
         raise ArenaError(f"Cannot create a run in {out or runs_root()}: {error.strerror}.") from error
 
 
+def check_new_run_dir(out: Path | None = None) -> None:
+    """See whether `new_run_dir` would work; nothing is made. Raises as it does."""
+    folder = out or runs_root()
+    try:
+        if out is not None and out.exists():
+            _refuse_used(out)
+        while not folder.exists():
+            folder = folder.parent
+    except OSError as error:
+        raise ArenaError(f"Cannot create a run in {out or runs_root()}: {error.strerror}.") from error
+    if not folder.is_dir():
+        raise ArenaError(f"Cannot create a run in {out or runs_root()}: {folder} is a file.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ArenaError(f"Cannot create a run in {out or runs_root()}: no permission to write in {folder}.")
+
+
 def _fresh(root: Path, stem: str) -> Path:
     number = 1
     while True:

@@ -28,6 +28,7 @@ from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
 from arena.runs.paths import runs_root
 from arena.tui.settings import Settings, load_settings, state_dir
+from arena.tui.text import Harmless
 from arena.tui.theme import DARK, THEMES
 
 T = TypeVar("T")
@@ -50,6 +51,10 @@ PLACES = (
     Place("tables", "Tables", "Scores per game and opponent, to sort and to export."),
     Place("launch", "Launch", "Start a training from a form."),
 )
+
+
+TABLED_KINDS = ("tournament", "head-to-head", "ood")
+"""Kinds of runs whose screen is the tournament's."""
 
 
 def _commands() -> type[Provider]:
@@ -91,6 +96,7 @@ class ArenaApp(App[None]):
         """The run that the user last looked at: `2`, `3` and `5` are about it."""
         if self.no_color:
             self._filters = [NoColor()]  # Textual's own leaves greys
+        self._filters.append(Harmless())
         if not (motion and self.settings.motion):
             self.animation_level = "none"
         for theme in (*THEMES, *self.settings.themes):
@@ -126,7 +132,9 @@ class ArenaApp(App[None]):
         self.run_dir = run_dir
         if kind == "match":
             self.open_match(run_dir)
-        elif kind in ("tournament", "head-to-head", "ood"):
+        elif kind == "play":
+            self._open("play", run_dir=run_dir)
+        elif kind in TABLED_KINDS:
             self.open_tournament(run_dir)
         else:
             self._open("run", run_dir=run_dir)
@@ -161,6 +169,8 @@ class ArenaApp(App[None]):
         if name != "runs" and not _exists(name):
             self._missing(name)
             return
+        if self._asks_first(lambda: self.action_go(name)):
+            return
         self.show_runs()
         match name:
             case "run":
@@ -171,7 +181,8 @@ class ArenaApp(App[None]):
             case "play":
                 self.open_play()
             case "tournament":
-                self.open_tournament()
+                known = self.run_dir is not None and _kind(self.run_dir) in TABLED_KINDS
+                self.open_tournament(self.run_dir if known else None)
             case "tables":
                 self.open_tables()
             case "launch":
@@ -184,6 +195,16 @@ class ArenaApp(App[None]):
         """Close what is on top."""
         if len(self.screen_stack) > 1:
             self.pop_screen()
+
+    async def action_quit(self) -> None:
+        """Leave; runs go on."""
+        if not self._asks_first(self.exit):
+            self.exit()
+
+    def _asks_first(self, then: Callable[[], object]) -> bool:
+        """Whether the screen in front holds what would be lost, and asks about it; `then` follows a yes."""
+        ask = getattr(self.screen, "ask_to_leave", None)
+        return ask is not None and bool(ask(then))
 
     def _open(self, name: str, **arguments: Any) -> None:
         if not _exists(name):

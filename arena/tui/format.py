@@ -6,6 +6,8 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from rich.cells import cell_len, set_cell_size
+
 _BLOCKS = "▁▂▃▄▅▆▇█"
 MINUS = "−"
 
@@ -45,6 +47,16 @@ def pace(seconds: float, unit: str) -> str:
     return f"{seconds:.1f} s/{unit}" if seconds >= 1 else f"{1 / seconds:.0f} {_plural(unit)}/s"
 
 
+def size(bytes: int) -> str:
+    """Such as "980 B", "10.8 MB" or "1.2 GB"; thousands, not 1024s."""
+    amount, unit = float(bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 999.5:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 99.95 else f"{amount:.1f} {unit}"
+
+
 def bar(share: float, width: int) -> str:
     """A bar of so many cells, full blocks for what is done."""
     done = round(min(max(share, 0.0), 1.0) * width)
@@ -75,3 +87,27 @@ def count(number: int, noun: str) -> str:
 
 def _plural(noun: str) -> str:
     return noun + ("es" if noun.endswith(("s", "ch", "sh", "x")) else "s")
+
+
+def short_names(specs: Sequence[str]) -> dict[str, str]:
+    """Names of players as short as they stay distinct: of a checkpoint's path the last part, or more where it must."""
+    shown: dict[str, str] = {}
+    for spec in specs:
+        head, colon, target = spec.partition(":")
+        parts = target.partition("?")[0].split("/") if colon and head in ("ckpt", "hf") else []
+        ends = ("/".join(parts[-length:]) for length in range(1, len(parts) + 1))
+        tails = [f"{end}{spec[len(spec.partition('?')[0]) :]}" for end in ends if end]
+        others = [other for other in specs if other != spec]
+        taken = {*others, *shown.values()}
+        free = (tail for tail in tails if tail not in taken and not any(other.endswith(f"/{tail}") for other in others))
+        shown[spec] = next(free, spec)
+    return shown
+
+
+def squeeze(text: str, width: int) -> str:
+    """Text cut in its middle to at most so many terminal cells: names of runs often begin alike."""
+    if cell_len(text) <= width:
+        return text
+    tail = max(width - 1, 0) * 2 // 3
+    head = max(width - 1 - tail, 0)
+    return f"{set_cell_size(text, head)}…{set_cell_size(text[::-1], tail)[::-1]}" if width > 0 else ""

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from textual.content import Content
 from textual.theme import Theme
 
+from arena.core.sanitise import one_line
+
 EMPTY = Content.styled("—", "$foreground-muted")
 """There is no such figure."""
 LOADING = Content.styled("Loading…", "$foreground-muted")
@@ -53,7 +55,7 @@ def level(name: str) -> Content:
 
 
 def _shown(look: Look) -> Content:
-    return Content.styled(f"{look.glyph} {look.word}", look.style)
+    return Content.styled(f"{look.glyph} {one_line(look.word, 20)}", look.style)
 
 
 DARK, LIGHT, TERMINAL, TERMINAL_LIGHT = "arena-dark", "arena-light", "ansi-dark", "ansi-light"

@@ -38,6 +38,7 @@ def test_the_contracts_catch_what_they_forbid(tmp_path: Path) -> None:
         "arena/prompts/planted.py": "import arena.config.base",
         "arena/cli/planted.py": "def f():\n    import arena.players.random",
         "arena/players/planted.py": "def f():\n    import torch",
+        "arena/tui/planted.py": "def f():\n    import arena.players.random",
         "training/planted.py": "import arena.cli\nimport pandas",
     }
     for path, code in planted.items():

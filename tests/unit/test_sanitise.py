@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from arena.core.sanitise import one_line, plain
 
-HIDDEN = "\u061c\u00ad\ufeff\u200b\u200d\u200e\u200f\u2028\u2029\u202a\u202e\u2060\u2066\u2069"
+HIDDEN = "\u061c\u00ad\ufeff\u200b\u200d\u200e\u200f\u2028\u2029\u202a\u202e\u2060\u2066\u2069\u180e\ufff9\U000e0041"
 
 
 @pytest.mark.parametrize("char", [*map(chr, range(0x20)), "\x7f", *map(chr, range(0x80, 0xA0)), *HIDDEN, "\ud800"])

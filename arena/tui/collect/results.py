@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,18 +16,12 @@ from typing import Any, Literal
 
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
-from arena.runs.launch import job_command, job_environment
-from arena.runs.paths import CONFIG_JSON, RESULT_JSON, write_atomic
-from arena.runs.rows import MatchRow
-from arena.runs.store import NoRows, RunReader
+from arena.runs.paths import CONFIG_JSON, RESULT_JSON
 from arena.tui.collect.runs import RunRow, read_row
 
 SCHEMA = 1
 ALL_GAMES = ""
 """Stands for all games together."""
-KINDS = ("tournament", "head-to-head", "ood")
-_SECONDS = 600
-"""Longest time that a job may take to make a result."""
 
 Row = Mapping[str, Any]
 Unit = Literal["points", "utility"]
@@ -243,7 +236,7 @@ def parse(result: Row) -> Results:
         raise ArenaError(f"The result is of schema {one_line(str(result.get('schema')), 20)}, not {SCHEMA}.")
     try:
         return _parse(result)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ArenaError(f"The result is damaged ({one_line(repr(error), 80)}).") from error
 
 
@@ -266,7 +259,7 @@ def _parse(result: Row) -> Results:
         changes=_changes(result),
         base=base,
         marks=_marks(result),
-        held_out=frozenset(str(row["game"]) for row in results if row["ood"]),
+        held_out=frozenset(str(row["game"]) for row in results if row.get("ood")),
         played=_whole(result.get("played")),
         planned=_whole(result.get("planned")),
         finished=result.get("finished") is True,
@@ -335,8 +328,8 @@ def _standings(ratings: Iterable[Row], results: Sequence[Row]) -> tuple[Rated, .
     for row in ratings:
         wins, draws, losses, forfeits = totals.get(str(row["player"]), [0, 0, 0, 0])
         rating, counts = _span(row, "rating", "low", "high"), (wins, draws, losses)
-        unbounded = row["prior_limited"] is True
-        group, matches = int(row["group"]), int(row["matches"])
+        unbounded = row.get("prior_limited") is True
+        group, matches = int(row.get("group", 0)), int(row.get("matches", 0))
         found.append(Rated(str(row["player"]), rating, group, matches, counts, forfeits, unbounded))
     return tuple(sorted(found, key=lambda one: (one.group, -(one.rating.value if one.rating else 0.0))))
 
@@ -394,78 +387,3 @@ def _object(text: str, source: str) -> dict[str, Any]:
         if isinstance(data, dict):
             return data
     raise ArenaError(f"{one_line(source, 400)} is damaged: it is no JSON object.")
-
-
-# Matches of one meeting
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page of matches ends: after this pair and leg of this game."""
-
-    game: int = 0
-    pair: int = -1
-    leg: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some matches of two players, in the order of games, pairs and legs."""
-
-    matches: tuple[MatchRow, ...]
-    end: Place
-    more: bool
-    """There are more after these."""
-
-
-def read_page(run_dir: Path, games: Sequence[str], players: tuple[str, str], after: Place, limit: int) -> Page:
-    """At most `limit` matches of the two in the games, whoever was named first. Raises ArenaError."""
-    found: list[MatchRow] = []
-    place = after
-    try:
-        with RunReader(run_dir) as reader:
-            while place.game < len(games) and len(found) <= limit:
-                room = limit + 1 - len(found)
-                rows = reader.meeting(games[place.game], players, (place.pair, place.leg), room)
-                found += rows
-                place = Place(place.game + 1)
-    except NoRows:
-        return Page((), after, False)
-    shown = tuple(found[:limit])
-    end = Place(games.index(shown[-1].game), shown[-1].pair, shown[-1].leg) if shown else after
-    return Page(shown, end, len(found) > limit)
-
-
-# What jobs are asked for
-
-
-def compute(run_dir: Path, finished: bool) -> str:
-    """Let a job make the result of a run that has none, and return it as JSON; of a finished run it is stored too.
-
-    Raises ArenaError where the job fails.
-    """
-    return _ask(run_dir, *([] if finished else ["--show"]), "--json")
-
-
-def export(run_dir: Path, path: Path) -> None:
-    """Write the result in the format of the file's suffix: .md, .csv, .tex or .json. Raises ArenaError."""
-    form = FORMATS[path.suffix.lower()]
-    write_atomic(path, _ask(run_dir, "--show", "--format", form))
-
-
-FORMATS = {".md": "md", ".csv": "csv", ".tex": "latex", ".json": "json"}
-
-
-def _ask(run_dir: Path, *args: str) -> str:
-    command = job_command("evals", str(run_dir.absolute()), *args)
-    try:
-        done = subprocess.run(
-            command, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS, check=False,
-            env=job_environment(), encoding="utf-8", errors="replace",
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ArenaError(f"The result could not be made: {one_line(str(error), 200)}.") from error
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise ArenaError(f"The result could not be made: {one_line(said[-1], 400)}")
-    return done.stdout

@@ -161,8 +161,11 @@ class RunScanner:
         return row
 
 
-def read_row(path: Path) -> RunRow:
-    """One run. Raises ArenaError where it is damaged or cannot be read."""
+def read_row(path: Path, headline: bool = True) -> RunRow:
+    """One run, without a training's course of scores where that is not wanted.
+
+    Raises ArenaError where it is damaged or cannot be read.
+    """
     record = read_record(path)
     status: str = run_status(path, record)
     if status == Status.RUNNING and stop_asked(path):
@@ -175,13 +178,17 @@ def read_row(path: Path) -> RunRow:
     try:
         with RunReader(path) as reader:
             row = _with_end(row, reader.last_event(("started", *TERMINAL)))
-            return _training(row, config, reader) if row.training else _evaluation(row, config, reader)
+            if not row.training:
+                return _evaluation(row, config, reader)
+            row = _training(row, config, reader)
+            return replace(row, headline=_headline(reader, _games(config))) if headline else row
     except NoRows:
         return replace(row, total=_planned(row.kind, config))
 
 
 def preview(row: RunRow) -> RunPreview:
     """What the pane shows of a run beyond its row. Raises ArenaError where it cannot be read."""
+    read_record(row.path)  # one that is gone or damaged has no preview, not an empty one
     config = _json(row.path / CONFIG_JSON)
     games = config.get("games") or [config.get("game")]
     names = tuple(str(game.get("game") if isinstance(game, dict) else game) for game in games if game)
@@ -222,7 +229,6 @@ def _training(row: RunRow, config: Mapping[str, Any], reader: RunReader) -> RunR
         done=done,
         total=total if isinstance(total, int) else None,
         pace=_pace(times) if row.running else None,
-        headline=_headline(reader, _games(config)),
     )
 
 
@@ -330,13 +336,14 @@ def _stamp(path: Path) -> Stamp:
         except OSError:
             found.append(None)
         else:
-            found.append((stat.st_mtime_ns, stat.st_size))
+            # A reader may leave an empty log of SQLite's behind: it says nothing.
+            found.append((stat.st_mtime_ns, stat.st_size) if stat.st_size else None)
     return tuple(found)
 
 
 def _json(path: Path) -> dict[str, Any]:
     """A JSON object; empty where it is missing or damaged, since a job may not have written it yet."""
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         data = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(data, dict):
             return data

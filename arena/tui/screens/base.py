@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -38,10 +38,18 @@ class TitleBar(Widget):
     def __init__(self, title: Content) -> None:
         super().__init__()
         self._title = title
+        self._painted = ""
+
+    def tick(self) -> None:
+        """Paint again where the time that is shown has changed."""
+        if self._clock() != self._painted:
+            self.refresh()
+
+    def _clock(self) -> str:
+        return time.strftime("%H:%M", time.localtime(cast("ArenaApp", self.app).clock()))
 
     def render(self) -> Content:
-        app = cast("ArenaApp", self.app)
-        clock = time.strftime("%H:%M", time.localtime(app.clock()))
+        self._painted = clock = self._clock()
         left = join(" ", self._title, "   ", join(self.summary))
         right = join((clock, "$foreground-muted"), ("   ^p palette ", "$foreground-muted"))
         room = self.size.width - right.cell_length
@@ -107,9 +115,7 @@ class ArenaScreen(Screen[None]):
 
     def summarise(self, *parts: Content | str) -> None:
         """Set the summary in the title line; empty parts are left out."""
-        bar = self.query_one(TitleBar)
-        bar.summary = join(*parts, between=" · ")
-        bar.refresh()
+        self.query_one(TitleBar).summary = join(*parts, between=" · ")
 
     def complain(self, text: str) -> None:
         """Show this in the red line, or with an empty text nothing but what polls could not read."""
@@ -124,7 +130,7 @@ class ArenaScreen(Screen[None]):
         poll = Poll(self, collect, show, self.POLL_SECONDS if seconds is None else seconds)
         self._polls.append(cast("Poll[object]", poll))
         if self._in_front:
-            self.call_after_refresh(poll.start)
+            self.call_after_refresh(self._start_poll, poll)
         return poll
 
     def drop(self, poll: Poll[T]) -> None:
@@ -147,6 +153,7 @@ class ArenaScreen(Screen[None]):
                 self.arena.note(message.error)
             self._failures[id(poll)] = reason(message.error)
         self._show_failures()
+        self.query_one(TitleBar).tick()
         poll.ended()
 
     def on_screen_suspend(self) -> None:
@@ -158,7 +165,11 @@ class ArenaScreen(Screen[None]):
         # After the first paint: imports of a collector would only delay it.
         self._in_front = True
         for poll in self._polls:
-            self.call_after_refresh(poll.start)
+            self.call_after_refresh(self._start_poll, poll)
+
+    def _start_poll(self, poll: Poll[Any]) -> None:
+        if self._in_front:  # it may have been covered since
+            poll.start()
 
     def action_reload(self) -> None:
         for poll in self._polls:
@@ -172,6 +183,7 @@ class ArenaScreen(Screen[None]):
             self.arena.report(error)
 
     def _show_failures(self) -> None:
-        failures = [text for text in (self._complaint, *self._failures.values()) if text]
+        failures = [self._failures[id(poll)] for poll in self._polls if id(poll) in self._failures]
+        failures += [self._complaint] if self._complaint else []
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         self.query_one(ErrorLine).text = f"{failures[0]}{more}" if failures else ""

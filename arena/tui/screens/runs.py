@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.widgets import Static
 
 from arena.core.sanitise import one_line
@@ -18,8 +19,6 @@ from arena.tui.theme import EMPTY, LOADING, status
 from arena.tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
-    from textual.content import Content
-
     from arena.tui.collect.runs import RunPreview, RunRow, RunScan, RunScanner
 
 _NEEDS: dict[str, tuple[str, ...]] = {
@@ -61,6 +60,7 @@ class RunsScreen(ArenaScreen):
         self._scan: RunScan | None = None
         self._row: RunRow | None = None
         self._previews: dict[Path, RunPreview] = {}
+        self._shown = Content()
 
     def body(self) -> ComposeResult:
         columns: list[Column[RunRow]] = [
@@ -102,6 +102,9 @@ class RunsScreen(ArenaScreen):
     # Showing
 
     def _show(self, scan: RunScan) -> None:
+        if scan == self._scan:
+            self._draw()  # time goes on
+            return
         self._scan = scan
         table = self._table
         table.set_items(scan.rows)
@@ -159,8 +162,10 @@ class RunsScreen(ArenaScreen):
         pane, row = self.query_one("#preview", VerticalScroll), self._row
         pane.border_title = line(row.name) if row else ""
         width = pane.scrollable_content_region.width
-        shown = about(row, self._previews.get(row.path), self.arena.clock(), width) if row else ""
-        self.query_one("#about", Static).update(shown)
+        shown = about(row, self._previews.get(row.path), self.arena.clock(), width) if row else Content()
+        if not (self._shown and shown and self._shown.is_same(shown)):
+            self._shown = shown
+            self.query_one("#about", Static).update(shown)
 
     # Doing
 

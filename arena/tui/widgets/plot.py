@@ -1,15 +1,11 @@
-"""A small plot over steps: lines in braille dots, their intervals as bands, marks on the axis, a cursor.
-
-Drawing is a pure function (`draw`) of data and size; the widget only colours what it returns.
-"""
+"""A small plot over steps: its title with the values at the cursor, the curves, and an axis with marks."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.reactive import reactive
@@ -17,192 +13,55 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from arena.core.sanitise import one_line
-from arena.tui.format import figure, number
+from arena.tui.curves import Cell, Limits, Mark, Scale, Series, draw, letters, shown, tick, value_range
 
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""Braille dots of a cell by row and column."""
 GUTTER = 6
 """Columns left of the plot, for the figures at its top and bottom."""
-
-Role = Literal["line", "band", "cursor", "mark", "text", "blank"]
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    step: float
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line; `name` is empty where the plot has but one."""
-
-    name: str
-    points: tuple[Point, ...]
-
-    def at(self, step: float | None) -> Point | None:
-        """The last point at or before a step; the very last without one."""
-        if step is None:
-            return self.points[-1] if self.points else None
-        return max((point for point in self.points if point.step <= step), key=lambda point: point.step, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something that happened at a step, shown on the axis."""
-
-    step: float
-    glyph: str
-
-
-class Cell(NamedTuple):
-    text: str
-    role: Role
-
-
-class Scale(NamedTuple):
-    """Which values a length of so many dots stands for."""
-
-    low: float
-    high: float
-    dots: int
-
-    def dot(self, value: float) -> int:
-        """The dot of a value, from 0 at the low end; values outside stick to the ends."""
-        if self.high <= self.low:
-            return self.dots // 2
-        share = (value - self.low) / (self.high - self.low)
-        return min(max(round(share * (self.dots - 1)), 0), self.dots - 1)
-
-
-def value_range(series: Sequence[Series], given: tuple[float | None, float | None] = (None, None)) -> Scale:
-    """The values to show: those given, else all points', with intervals no more than thrice as wide as the points."""
-    points = [point for one in series for point in one.points if math.isfinite(point.value)]
-    if not points:
-        return Scale(given[0] or 0.0, given[1] if given[1] is not None else 1.0, 0)
-    low, high = min(point.value for point in points), max(point.value for point in points)
-    room = max(high - low, 1e-9)
-    lows = [point.low for point in points if point.low is not None]
-    highs = [point.high for point in points if point.high is not None]
-    low = max(min([low, *lows]), low - room)
-    high = min(max([high, *highs]), high + room)
-    if high - low < 1e-9:
-        low, high = low - max(abs(low), 1e-3) * 0.1, high + max(abs(high), 1e-3) * 0.1
-    return Scale(low if given[0] is None else given[0], high if given[1] is None else given[1], 0)
-
-
-def draw(
-    series: Sequence[Series],
-    width: int,
-    height: int,
-    steps: tuple[float, float],
-    values: tuple[float, float],
-    cursor: float | None = None,
-) -> list[list[Cell]]:
-    """The plot's area as `height` rows of `width` cells: lines over bands over the cursor."""
-    across, up = Scale(*steps, width * 2), Scale(*values, height * 4)
-    lines = [[0] * width for _ in range(height)]
-    bands = [[0] * width for _ in range(height)]
-    for one in series:
-        _draw_line(lines, one.points, across, up)
-        _draw_band(bands, one.points, across, up)
-    grid = [[_cell(lines[y][x], bands[y][x]) for x in range(width)] for y in range(height)]
-    if cursor is not None and width:
-        column = across.dot(cursor) // 2
-        for row in grid:
-            if row[column].role in ("blank", "band"):
-                row[column] = Cell("│", "cursor")
-    _name_lines(grid, series, across, up)
-    return grid
-
-
-def _cell(line: int, band: int) -> Cell:
-    if line:
-        return Cell(chr(0x2800 | line), "line")
-    return Cell(chr(0x2800 | band), "band") if band else Cell(" ", "blank")
-
-
-def _set(grid: list[list[int]], x: int, y: int) -> None:
-    """Set the dot `x` from the left, `y` from the bottom."""
-    top = len(grid) * 4 - 1 - y
-    grid[top // 4][x // 2] |= _DOTS[top % 4][x % 2]
-
-
-def _draw_line(grid: list[list[int]], points: Sequence[Point], across: Scale, up: Scale) -> None:
-    """Dots at the points and between neighbours; a value that is not finite leaves a gap."""
-    if not grid or not across.dots:
-        return
-    before: tuple[int, int] | None = None
-    for point in points:
-        if not math.isfinite(point.value):
-            before = None
-            continue
-        here = across.dot(point.step), up.dot(point.value)
-        for x, y in _between(before or here, here):
-            _set(grid, x, y)
-        before = here
-
-
-def _between(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, int]]:
-    """The dots of a straight line, both ends included."""
-    (x0, y0), (x1, y1) = start, end
-    length = max(abs(x1 - x0), abs(y1 - y0), 1)
-    return [(x0 + round((x1 - x0) * i / length), y0 + round((y1 - y0) * i / length)) for i in range(length + 1)]
-
-
-def _draw_band(grid: list[list[int]], points: Sequence[Point], across: Scale, up: Scale) -> None:
-    """Every other dot between low and high, in every other column of dots, straight between points."""
-    banded = [point for point in points if point.low is not None and point.high is not None]
-    if not grid or not across.dots:
-        return
-    for left, right in zip(banded, banded[1:] or banded, strict=False):
-        first, last = across.dot(left.step), across.dot(right.step)
-        for x in range(first - first % 2, last + 1, 2):
-            share = (x - first) / (last - first) if last > first else 0.0
-            low = _mix(left.low, right.low, min(max(share, 0.0), 1.0))
-            high = _mix(left.high, right.high, min(max(share, 0.0), 1.0))
-            for y in range(up.dot(low), up.dot(high) + 1):
-                if y % 2 == 0:
-                    _set(grid, x, y)
-
-
-def _mix(left: float | None, right: float | None, share: float) -> float:
-    assert left is not None
-    assert right is not None
-    return left + (right - left) * share
-
-
-def _name_lines(grid: list[list[Cell]], series: Sequence[Series], across: Scale, up: Scale) -> None:
-    """Where there are several lines, the first letter of each name at its end."""
-    if len(series) < 2:
-        return
-    taken: set[int] = set()
-    for one in series:
-        finite = [point for point in one.points if math.isfinite(point.value)]
-        if not finite or not one.name:
-            continue
-        row = len(grid) - 1 - up.dot(finite[-1].value) // 4
-        column = min(across.dot(finite[-1].step) // 2 + 1, len(grid[0]) - 1)
-        free = next((near for near in (row, row - 1, row + 1) if 0 <= near < len(grid) and near not in taken), row)
-        taken.add(free)
-        grid[free][column] = Cell(one_line(one.name)[:1], "text")
+COLOURS = 5
+"""Lines that are told apart by colour; all are by their letters."""
+_SPACE = "  "
+_LABEL = 24
+"""Characters of a line's name."""
 
 
 class Plot(Widget):
-    """Title with the values at the cursor, the plot, and an axis with marks; as tall as it is given room."""
+    """As tall as it is given room. `selected` marks the one of several that keys act on."""
 
     DEFAULT_CSS = """
     Plot { height: 8; min-width: 20; }
+    Plot > .plot--title, Plot > .plot--value { color: $foreground; }
+    Plot > .plot--selected { color: $text-primary; text-style: bold; }
+    Plot > .plot--axis { color: $foreground-muted; }
+    Plot > .plot--cursor { color: $text-accent; }
+    Plot > .plot--mark { color: $text-warning; text-style: bold; }
+    Plot > .plot--line-0 { color: $primary; }
+    Plot > .plot--key-0 { color: $primary; text-style: bold underline; }
+    Plot > .plot--line-1 { color: $accent; }
+    Plot > .plot--key-1 { color: $accent; text-style: bold underline; }
+    Plot > .plot--line-2 { color: $success; }
+    Plot > .plot--key-2 { color: $success; text-style: bold underline; }
+    Plot > .plot--line-3 { color: $secondary; }
+    Plot > .plot--key-3 { color: $secondary; text-style: bold underline; }
+    Plot > .plot--line-4 { color: $warning; }
+    Plot > .plot--key-4 { color: $warning; text-style: bold underline; }
+    Plot > .plot--band-0 { color: $primary 45%; }
+    Plot > .plot--band-1 { color: $accent 45%; }
+    Plot > .plot--band-2 { color: $success 45%; }
+    Plot > .plot--band-3 { color: $secondary 45%; }
+    Plot > .plot--band-4 { color: $warning 45%; }
+    Plot:nocolor > .plot--band-0, Plot:nocolor > .plot--band-1, Plot:nocolor > .plot--band-2,
+    Plot:nocolor > .plot--band-3, Plot:nocolor > .plot--band-4 { text-style: dim; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "plot--title",
-        "plot--line",
-        "plot--band",
+        "plot--value",
+        "plot--selected",
         "plot--axis",
         "plot--cursor",
         "plot--mark",
+        *(f"plot--line-{index}" for index in range(COLOURS)),
+        *(f"plot--band-{index}" for index in range(COLOURS)),
+        *(f"plot--key-{index}" for index in range(COLOURS)),
     }
 
     series: reactive[tuple[Series, ...]] = reactive(())
@@ -210,102 +69,171 @@ class Plot(Widget):
     steps: reactive[tuple[float, float]] = reactive((0.0, 1.0))
     """The first and last step shown: the same in all plots of a screen."""
     cursor: reactive[float | None] = reactive(None)
+    selected: reactive[bool] = reactive(False)
 
     def __init__(
-        self,
-        title: str,
-        limits: tuple[float | None, float | None] = (None, None),
-        *,
-        id: str | None = None,
-        classes: str | None = None,
+        self, title: str, limits: Limits = (None, None), *, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(id=id, classes=classes)
         self.title = title
         self.limits = limits
-        self._rows: tuple[object, list[Strip]] | None = None
+        self._drawn: tuple[object, list[list[Cell]]] | None = None
+        self._strips: tuple[object, list[Strip]] | None = None
+        self._version = 0
+        self._ground = Style()
+
+    def watch_series(self) -> None:
+        self._version += 1
+
+    watch_steps = watch_marks = watch_series
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips = None
+
+    @property
+    def area(self) -> int:
+        """Columns of the plot's area: cursor positions that differ on screen."""
+        return max(self.size.width - GUTTER, 0)
 
     def render_line(self, y: int) -> Strip:
-        key = (self.size, self.series, self.marks, self.steps, self.cursor, self.app.theme, self.has_focus)
-        if self._rows is None or self._rows[0] != key:
-            self._rows = (key, self._strips(self.size.width, self.size.height))
-        rows = self._rows[1]
-        return rows[y] if y < len(rows) else Strip.blank(self.size.width)
+        key = (self.size, self._version, self.cursor, self.selected)
+        if self._strips is None or self._strips[0] != key:
+            self._ground = self.rich_style
+            self._strips = (key, self._all_strips(self.size.width, self.size.height))
+        rows = self._strips[1]
+        return rows[y] if y < len(rows) else Strip.blank(self.size.width, self._ground)
 
-    def _strips(self, width: int, height: int) -> list[Strip]:
-        if width <= GUTTER + 2 or height < 3:
-            return [self._strip([(self._title(), "plot--title")], width)][:height]
-        area, rows = width - GUTTER, height - 2
-        scale = value_range(self.series, self.limits)
-        strips = [self._strip([(self._title(), "plot--title")], width)]
-        if not any(one.points for one in self.series):
-            middle = "no values yet".center(area)
-            blank = [self._strip([(" " * width, "plot--axis")], width) for _ in range(rows)]
-            blank[rows // 2] = self._strip([(" " * GUTTER + middle, "plot--axis")], width)
-            return [*strips, *blank, self._axis(area)]
-        grid = draw(self.series, area, rows, self.steps, (scale.low, scale.high), self.cursor)
-        for index, row in enumerate(grid):
-            label = {0: _tick(scale.high), rows - 1: _tick(scale.low)}.get(index, "")
-            strips.append(self._strip([(label.rjust(GUTTER - 1) + " ", "plot--axis"), *_runs(row)], width))
-        return [*strips, self._axis(area)]
+    def _all_strips(self, width: int, height: int) -> list[Strip]:
+        head = self._head(width, height)
+        rows = height - len(head) - 1
+        if width <= GUTTER + 2 or rows < 1:
+            return head[:height]
+        area = width - GUTTER
+        if not any(len(one) for one in self.series):
+            blank = [Strip.blank(width, self._ground) for _ in range(rows)]
+            blank[rows // 2] = self._strip([(" " * GUTTER + "no values yet".center(area), "plot--axis")], width)
+            return [*head, *blank, self._axis(area)]
+        low, high = value_range(self.series, self.limits)
+        body = []
+        for index, row in enumerate(self._grid(area, rows, (low, high))):
+            label = tick(high) if index == 0 else tick(low) if index == rows - 1 else ""
+            cells = self._with_cursor(row, area)
+            body.append(self._strip([(f"{label:>{GUTTER - 1}} ", "plot--axis"), *_runs(cells)], width))
+        return [*head, *body, self._axis(area)]
 
-    def _title(self) -> str:
-        values = []
-        for one in self.series:
-            point = one.at(self.cursor)
-            text = _value(point)
-            values.append(f"{one_line(one.name, 24)} {text}" if one.name else text)
-        return f"{self.title}  {'  '.join(values)}"
+    def _grid(self, width: int, height: int, values: tuple[float, float]) -> list[list[Cell]]:
+        """The drawing, made anew only where data or size changed: a moving cursor leaves it as it is."""
+        key = (width, height, self._version)
+        if self._drawn is None or self._drawn[0] != key:
+            self._drawn = (key, draw(self.series, width, height, self.steps, values))
+        return self._drawn[1]
+
+    def _with_cursor(self, row: Sequence[Cell], area: int) -> list[tuple[str, str]]:
+        cells = [(cell.text, _name(cell)) for cell in row]
+        if self.cursor is not None:
+            column = self._column(self.cursor, area)
+            text, name = cells[column]
+            cells[column] = (text, name) if name.startswith("plot--line") else ("│", "plot--cursor")
+        return cells
+
+    def _column(self, step: float, area: int) -> int:
+        return Scale(*self.steps, area * 2).dot(step) // 2
+
+    def _head(self, width: int, height: int) -> list[Strip]:
+        """The title and, where there are several lines, their letters, names and values; one row, or more if tall."""
+        name = "plot--selected" if self.selected else "plot--title"
+        title = f"{'▸' if self.selected else ' '}{one_line(self.title, 80)}"
+        if len(self.series) < 2:
+            value = shown(self.series[0].at(self.cursor)) if self.series else ""
+            return [self._strip([(title, name), (_SPACE, name), (value, "plot--value")], width)]
+        rows = self._legend(width - 1, most=1 if height < 9 else 2 if height < 16 else len(self.series))
+        return [self._strip([(title, name)], width), *rows]
+
+    def _legend(self, width: int, most: int) -> list[Strip]:
+        """Name and value of each line, its letter lit; where there is no room without intervals, then with less name.
+
+        At most so many rows.
+        """
+        points = [one.at(self.cursor) for one in self.series]
+        full = [shown(point) for point in points]
+        plain = [shown(point and point._replace(low=None)) for point in points]
+        tight = [value.replace(" ±", "±") for value in full]
+        rows: list[list[tuple[str, str]]] = []
+        for letters_of_name, values in ((_LABEL, full), (_LABEL, tight), (_LABEL, plain), (3, plain), (0, plain)):
+            rows = self._flow(letters_of_name, values, width)
+            if len(rows) <= most:
+                break
+        return [self._strip([(" ", "plot--value"), *row], width + 1) for row in rows[:most]]
+
+    def _flow(self, label: int, values: Sequence[str], width: int) -> list[list[tuple[str, str]]]:
+        """Legend entries in rows of at most so many columns; of each name at most `label` characters."""
+        rows: list[list[tuple[str, str]]] = [[]]
+        used = 0
+        for index, (one, letter, value) in enumerate(zip(self.series, letters(self.series), values, strict=True)):
+            before, after = _around(one_line(one.name, 1000), letter, label)
+            room = cell_len(before + letter + after + value) + 1
+            if used and used + len(_SPACE) + room > width:
+                rows.append([])
+                used = 0
+            if used:
+                rows[-1].append((_SPACE, "plot--value"))
+                used += len(_SPACE)
+            rows[-1] += [(before, "plot--axis"), (letter, f"plot--key-{index % COLOURS}"), (after, "plot--axis")]
+            rows[-1].append((f" {value}", "plot--value"))
+            used += room
+        return rows
 
     def _axis(self, area: int) -> Strip:
-        across = Scale(*self.steps, area)
-        line = ["─"] * area
-        first, last = f"{self.steps[0]:.0f}", f"{self.steps[1]:.0f}"
-        line[: len(first)] = first
-        line[max(area - len(last), 0) :] = last
+        """First and last step, the cursor's in place of one that it would touch, and what happened."""
+        line = [("─", "plot--axis")] * area
+        labels = [(0, f"{self.steps[0]:.0f}", "plot--axis"), (area, f"{self.steps[1]:.0f}", "plot--axis")]
+        if self.cursor is not None:
+            text = f"{self.cursor:.0f}"
+            labels.append((self._column(self.cursor, area) - len(text) // 2, text, "plot--cursor"))
+        taken: list[range] = []
+        for at, text, name in reversed(labels):
+            start = min(max(at, 0), max(area - len(text), 0))
+            if all(start + len(text) < other.start or other.stop < start for other in taken):
+                taken.append(range(start, start + len(text)))
+                line[start : start + len(text)] = [(letter, name) for letter in text]
         for mark in self.marks:
-            line[across.dot(mark.step)] = mark.glyph[:1]
-        return self._strip([(" " * GUTTER, "plot--axis"), ("".join(line[:area]), "plot--axis")], area + GUTTER)
+            if self.steps[0] <= mark.step <= self.steps[1]:
+                line[self._column(mark.step, area)] = (mark.glyph[:1], "plot--mark")
+        return self._strip([(" " * GUTTER, "plot--axis"), *_runs(line[:area])], area + GUTTER)
 
     def _strip(self, parts: Sequence[tuple[str, str]], width: int) -> Strip:
-        segments = [Segment(text, self._style(name)) for text, name in parts]
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+        segments = [Segment(text, self._style(name)) for text, name in parts if text]
+        return Strip(segments).adjust_cell_length(width, self._ground)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(name) if name in self.COMPONENT_CLASSES else self.rich_style
+        return self.get_component_rich_style(name)
 
 
-_CLASSES: dict[Role, str] = {
-    "line": "plot--line",
-    "band": "plot--band",
-    "cursor": "plot--cursor",
-    "mark": "plot--mark",
-    "text": "plot--title",
-    "blank": "plot--axis",
-}
+def _around(name: str, letter: str, most: int) -> tuple[str, str]:
+    """What of a name stands before and after its letter, at most so many characters in all."""
+    cut = name if len(name) <= most else f"{name[: max(most - 1, 0)]}…" if most > 3 else name[:most]
+    place = cut.rfind(letter) if letter.isdigit() else cut.find(letter)
+    if place >= 0:
+        return cut[:place], cut[place + 1 :]
+    return "", f" {cut}" if cut else ""
 
 
-def _runs(row: Sequence[Cell]) -> list[tuple[str, str]]:
-    """Cells of the same role joined."""
+def _name(cell: Cell) -> str:
+    match cell.role:
+        case "blank":
+            return "plot--axis"
+        case "band":
+            return f"plot--band-{cell.series % COLOURS}"
+    return f"plot--line-{cell.series % COLOURS}"
+
+
+def _runs(cells: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Neighbours of the same style joined."""
     runs: list[tuple[str, str]] = []
-    for cell in row:
-        name = _CLASSES[cell.role]
+    for text, name in cells:
         if runs and runs[-1][1] == name:
-            runs[-1] = (runs[-1][0] + cell.text, name)
+            runs[-1] = (runs[-1][0] + text, name)
         else:
-            runs.append((cell.text, name))
+            runs.append((text, name))
     return runs
-
-
-def _tick(value: float) -> str:
-    """At most five characters."""
-    if value and abs(value) < 0.005:
-        return f"{value:.0e}".replace("e-0", "e-")
-    return number(value, 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0)
-
-
-def _value(point: Point | None) -> str:
-    if point is None:
-        return number(None)
-    if point.low is None and abs(point.value) < 0.005:
-        return _tick(point.value)
-    return figure(point.value, point.low, point.high)

@@ -118,7 +118,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.virtual_size = Size(self.size.width, len(items) + _HEADER)
         for index in self._visible():
             same = index < len(old) and index < len(items) and old[index] == items[index]
-            if not same or index in (old_cursor, self._cursor):
+            if not same or (self._cursor != old_cursor and index in (old_cursor, self._cursor)):
                 self._repaint(index)
         if self.current != before:
             self.post_message(self.Highlighted(self, self.current))
@@ -146,7 +146,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
             self.post_message(self.Chosen(self, item))
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if y < _HEADER:
             style = self.get_visual_style("table--header")
             cells = [self._fit(Content(column.title), column, room) for column, room in self._fitted(width)]

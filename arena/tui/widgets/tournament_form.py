@@ -1,0 +1,272 @@
+"""The form of a new tournament: who, in which games, how many pairs; and how long that would take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Button, Input, Label, Static
+
+from arena.core.errors import ArenaError
+from arena.tui.collect.entrants import Checked, Choice, Draft, Offer, check, default_games, estimate, read_offer, start
+from arena.tui.format import count, duration
+from arena.tui.poll import reason
+from arena.tui.text import join, line
+from arena.tui.widgets.table import Column, Table
+
+if TYPE_CHECKING:
+    from arena.tui.app import ArenaApp
+
+_CHOSEN, _OPEN = "■", "□"
+_FIELDS = {
+    "pairs": ("Pairs", "for each two players in each game; each is two matches, seats swapped"),
+    "seed": ("Seed", "decides every deal and roll"),
+    "concurrency": ("At once", "matches in flight"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A line to choose."""
+
+    choice: Choice
+    chosen: bool
+
+
+class Choices(Table[Option]):
+    """A table of what can be chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space,enter", "choose", "choose", key_display="space", id="table.open", tooltip="Choose it, or not."),
+    ]
+
+
+class TournamentForm(Container):
+    """Says by `Started` where the run is that it started."""
+
+    HELP = (
+        "Space or enter chooses what is under the cursor. Further players and games are written by hand, separated by "
+        "spaces, with options behind a ?, such as ckpt:tiny?temperature=0.5 or kuhn_poker?hands=1&payoff=chips."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "start", "start", id="tournament.start", tooltip="Start it; it runs on by itself."),
+        Binding(
+            "space", "choose", "choose", id="tournament.choose", tooltip="Choose what is under the cursor, or not."
+        ),
+        Binding("a", "steps", "all steps", id="tournament.all_steps", tooltip="Show every checkpoint of every run."),
+    ]
+    CHECK_SECONDS: ClassVar[float] = 0.2
+
+    class Started(Message):
+        """A run was started."""
+
+        def __init__(self, run_dir: Path) -> None:
+            super().__init__()
+            self.run_dir = run_dir
+
+    def __init__(self, players: Sequence[str] = ()) -> None:
+        super().__init__(id="form")
+        self._players: dict[str, None] = dict.fromkeys(
+            [*(players or ("ckpt:tiny",)), *(() if players[1:] else ("random",))]
+        )
+        self._games: dict[str, None] = dict.fromkeys(default_games())
+        self._offer: Offer | None = None
+        self._checked = Checked()
+        self._all_steps = False
+        self._starting = False
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="players-pane", classes="section form-pane") as pane:
+            pane.border_title = "Players"
+            yield Choices(_columns("player", 20), lambda it: it.choice.spec, id="players")
+            yield Static("", id="players-hint", classes="field-hint")
+            yield Input(placeholder="or: hf:PATH scripted?skill=0.9", id="more_players")
+            yield Static("", id="players-error", classes="field-error")
+        with Vertical(id="games-pane", classes="section form-pane") as pane:
+            pane.border_title = "Games"
+            yield Choices(_columns("game", 19), lambda it: it.choice.spec, id="games")
+            yield Static("", id="games-hint", classes="field-hint")
+            yield Input(placeholder="or: kuhn_poker?hands=1", id="more_games")
+            yield Static("", id="games-error", classes="field-error")
+        with VerticalScroll(id="numbers-pane", classes="section form-pane", can_focus=False) as pane:
+            pane.border_title = "Matches"
+            with Container(id="fields"):
+                yield from self._fields()
+            with Container(id="go"):
+                yield Static("", id="total")
+                yield Button(Content("Start  ^s"), id="start", variant="primary")
+
+    def _fields(self) -> ComposeResult:
+        draft = Draft()
+        for name, (title, about) in _FIELDS.items():
+            with Vertical(classes="field"):
+                yield Label(title)
+                yield Static(join((about, "$foreground-muted")), classes="field-about")
+                yield Input(str(getattr(draft, name)), id=name, max_length=18)
+                yield Static("", id=f"{name}-error", classes="field-error")
+
+    def on_mount(self) -> None:
+        self._table("players").focus()
+        arena = cast("ArenaApp", self.app)
+        arena.attempt(lambda: read_offer(arena.root), self._show_offer)
+
+    def _show_offer(self, offer: Offer) -> None:
+        if not self.is_mounted:
+            return
+        if offer.problem:
+            cast("ArenaApp", self.app).say(offer.problem, "error")
+        listed = {choice.spec for choice in offer.players}
+        given = [Choice(spec, "as given") for spec in self._players if spec not in listed]
+        self._offer = replace(offer, players=(*given, *offer.players))
+        if offer.syntax:
+            self.query_one("#games-pane").border_subtitle = join("also ", line(" ".join(offer.syntax)))
+        self._draw()
+        self._check()
+
+    def _draw(self) -> None:
+        if self._offer is None:
+            return
+        players = [it for it in self._offer.players if self._all_steps or not it.older or it.spec in self._players]
+        self._table("players").set_items(_options(players, self._players))
+        self._table("games").set_items(_options(self._offer.games, self._games))
+
+    def _table(self, name: str) -> Choices:
+        return self.query_one(f"#{name}", Choices)
+
+    # Choosing
+
+    def on_table_highlighted(self, message: Table.Highlighted) -> None:
+        message.stop()
+        choice = message.item.choice if message.item else None
+        hint = line(choice.about, "$foreground-muted", 300) if choice else ""
+        self.query_one(f"#{message.table.id}-hint", Static).update(hint)
+
+    def on_table_chosen(self, message: Table.Chosen) -> None:
+        message.stop()
+        self._toggle(message.table, message.item)
+
+    def _toggle(self, table: Table[Option], option: Option) -> None:
+        chosen = self._players if table.id == "players" else self._games
+        if option.chosen:
+            chosen.pop(option.choice.spec, None)
+        else:
+            chosen[option.choice.spec] = None
+        self._draw()
+        self._changed()
+
+    def action_steps(self) -> None:
+        self._all_steps = not self._all_steps
+        self._draw()
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self._changed()
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        self.screen.focus_next()
+
+    # Checking
+
+    def _changed(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(self.CHECK_SECONDS, self._check)
+
+    def _draft(self) -> Draft:
+        texts = {name: self.query_one(f"#{name}", Input).value for name in ("more_players", "more_games", *_FIELDS)}
+        offered = self._offer.players if self._offer else ()
+        players = [choice.spec for choice in offered if choice.spec in self._players]
+        games = [choice.spec for choice in (self._offer.games if self._offer else ()) if choice.spec in self._games]
+        return Draft(players=tuple(players), games=tuple(games), **texts)
+
+    def _check(self) -> None:
+        """In a thread, since a game of others may have much to import; the last draft wins."""
+        draft = self._draft()
+
+        def work() -> None:
+            checked = check(draft)
+            self.app.call_from_thread(self._show_checked, draft, checked)
+
+        self.run_worker(work, thread=True, group="check", exit_on_error=False)
+
+    def _show_checked(self, draft: Draft, checked: Checked) -> None:
+        if not self.is_mounted or draft != self._draft():
+            return
+        self._checked = checked
+        self._show_errors(checked.errors)
+        self.query_one("#total", Static).update(self._total(checked))
+
+    def _show_errors(self, errors: dict[str, str]) -> None:
+        for name in ("players", "games", *_FIELDS):
+            shown = self.query_one(f"#{name}-error", Static)
+            shown.update(line(f"✗ {errors[name]}", limit=300) if name in errors else "")
+            shown.display = name in errors
+        self.query_one("#start", Button).disabled = bool(errors) or self._starting
+
+    def _total(self, checked: Checked) -> Content:
+        if checked.matches is None:
+            return join(("Not complete yet.", "$foreground-muted"))
+        parts: list[Any] = [join((count(checked.matches, "match"), "bold"))]
+        data = checked.data
+        parts.append(f"{count(len(data['players']), 'player')}, {count(len(data['games']), 'game')}")
+        found = estimate(self._offer.pasts if self._offer else (), data, checked.matches)
+        if found is None:
+            parts.append(join(("time unknown: no finished tournament of such players yet", "$foreground-muted")))
+        else:
+            alike = "of the same games" if found.same_games else "of such players"
+            parts.append(f"about {duration(found.seconds)}")
+            parts.append(join((f"as {count(found.runs, 'past tournament')} {alike}", "$foreground-muted")))
+        return join(*parts, between="\n")
+
+    # Starting
+
+    def on_button_pressed(self, message: Button.Pressed) -> None:
+        message.stop()
+        self.action_start()
+
+    def action_start(self) -> None:
+        checked = check(self._draft())
+        if checked.errors or self._starting:
+            self._show_errors(checked.errors)
+            return
+        self._starting = True
+        self.query_one("#start", Button).disabled = True
+
+        def work() -> None:
+            try:
+                run_dir = start(checked.data)
+            except ArenaError as error:
+                self.app.call_from_thread(self._refused, error)
+            else:
+                self.app.call_from_thread(self.post_message, self.Started(run_dir))
+
+        self.run_worker(work, thread=True, group="start", exit_on_error=False)
+
+    def _refused(self, error: ArenaError) -> None:
+        self._starting = False
+        if not self.is_mounted:
+            return
+        self._show_errors({"players": reason(error)})
+        self.query_one("#start", Button).disabled = False
+
+
+def _columns(title: str, width: int) -> list[Column[Option]]:
+    return [
+        Column("", 1, lambda it: join((_CHOSEN, "$text-success") if it.chosen else (_OPEN, "$foreground-muted"))),
+        Column(title, width, lambda it: line(it.choice.spec, "bold" if it.chosen else ""), grow=True),
+        Column("about", 10, lambda it: line(it.choice.about, "$foreground-muted"), grow=True, rank=1),
+    ]
+
+
+def _options(choices: Iterable[Choice], chosen: dict[str, None]) -> list[Option]:
+    return [Option(choice, choice.spec in chosen) for choice in choices]

@@ -1,0 +1,60 @@
+"""What the tests of the terminal UI share: a clean environment, runs of every kind, and waiting without sleeping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import run_dirs
+from textual.pilot import Pilot
+
+from arena.tui.app import ArenaApp
+from arena.tui.screens.base import ArenaScreen
+from arena.tui.settings import Settings
+
+
+async def wait_for(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Let the app go on until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        await pilot.pause(0.01)
+    await pilot.pause()
+
+
+@pytest.fixture(autouse=True)
+def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No settings of the user's, one time zone, quick polls, relative paths on screen."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", "config")
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    monkeypatch.setenv("SPIRAL_ARENA_RUNS", "runs")
+    monkeypatch.setenv("TZ", "UTC")
+    for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_THEME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(ArenaScreen, "POLL_SECONDS", 0.05)
+    time.tzset()
+    yield
+    monkeypatch.delenv("TZ")
+    time.tzset()
+
+
+@pytest.fixture
+def root() -> Path:
+    """An empty directory of runs, relative to where the test is."""
+    path = Path("runs")
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def all_runs(root: Path) -> Path:
+    """A directory with a run of every kind and state; see `run_dirs.all_kinds`."""
+    return run_dirs.all_kinds(root)
+
+
+def make_app(root: Path, settings: Settings | None = None) -> ArenaApp:
+    """The app as the tests want it: without motion, the clock standing still."""
+    return ArenaApp(root, settings, motion=False, clock=lambda: run_dirs.NOW)
