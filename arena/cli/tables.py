@@ -127,4 +127,4 @@ def _say_why(found: Tables, kind: Kind, words: str) -> None:
         return
     say(f"{about.title}: no rows yet. {about.filled_by}")
     for command in about.commands:
-        say(f"  {command}")
+        say(f"try: {command}")

@@ -139,7 +139,7 @@ def _game_table(game: str, result: Mapping[str, Any]) -> Table:
     for opponent in dict.fromkeys([*BOTS, result["base"]]):
         rows = [found for name in names if (found := sides.get((name, opponent)))]
         if rows:
-            table.add_row(Text(f"against {opponent}", style="dim"))
+            table.add_row(Text(f"against {one_line(opponent)}", style="dim"))
         for row in rows:
             signed = row["unit"] == "utility"
             table.add_row(
@@ -168,7 +168,7 @@ def _average_table(title: str, rows: Sequence[Row], base: str) -> Table:
         if not any(row["opponent"] == opponent for row in rows):
             continue
         words = "all bots together" if opponent == ALL else opponent
-        table.add_row(Text(f"against {words}", style="dim"))
+        table.add_row(Text(f"against {one_line(words)}", style="dim"))
         for row in rows:
             if row["opponent"] == opponent:
                 table.add_row(

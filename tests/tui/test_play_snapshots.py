@@ -44,7 +44,9 @@ def opened(run_dir: Path, *keys: str, phase: str = "") -> Before:
 
         def there() -> bool:
             play: Play | None = getattr(app.screen, "_play", None)
-            return play is not None and (not phase or play.phase == phase)
+            # Keys go to what has the focus, which the screen gives after it has shown the match.
+            ready = phase != "move" or app.focused is not None
+            return play is not None and (not phase or play.phase == phase) and ready
 
         await wait_for(pilot, there)
         await pilot.press(*keys)

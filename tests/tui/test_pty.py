@@ -65,8 +65,9 @@ class Tour:
         """Press keys one by one, and wait until something like this is painted."""
         terminal = self.terminal
         terminal.type(*keys)
-        terminal.wait(lambda: re.search(until, terminal.text), 20, until)
-        terminal.settle(0.05, 0.3)
+        terminal.wait(lambda: re.search(until, terminal.text), 30, until)
+        terminal.settle(0.1, 0.5)
+        terminal.wait(lambda: "Loading" not in terminal.text, 30, f"the end of loading after {keys}")
 
     def home(self) -> None:
         """Back to the list of runs."""
@@ -141,7 +142,9 @@ class Tour:
         yield self.place("4", "Play")
         go("j", "j", "tab", "j", "j")
         yield self.place("6", "Tables")
-        go("tab", "j", "right", "j")
+        for page in "svotba":
+            go(page, "j", "right", "j")
+            yield f"Tables {page}"
         yield self.place("7", "Launch")
         go("tab", until="steps")
         go("f2", until="Start from")
@@ -170,6 +173,7 @@ COMMANDS = (
     ("replay", "match"), ("replay", "match", "1"), ("replay", "training", "--json"),
     ("export", "training", "--format", "csv"), ("export", "training", "--format", "md"),
     ("export", "tournament", "--format", "md"), ("export", "ood", "--format", "latex"), ("ood", "--resume", "ood"),
+    ("head-to-head", "--resume", "meeting"),
 )  # fmt: skip
 """Commands that show what is in a run, whose name stands for its directory's."""
 

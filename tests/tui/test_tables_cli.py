@@ -91,7 +91,7 @@ def test_an_empty_table_says_what_fills_it(root: Path, capsys: pytest.CaptureFix
     out, err = tables(capsys, "--kind", kind)
     assert out == ""
     assert "no rows yet" in err
-    assert "  spiral-arena " in f"  {err}"
+    assert "\ntry: spiral-arena " in err
     assert json.loads(tables(capsys, "--kind", kind, "--json")[0])["rows"] == []
 
 

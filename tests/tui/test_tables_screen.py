@@ -520,6 +520,16 @@ def test_a_damaged_run_is_told_and_the_rest_stays(some: Path) -> None:
     show(some, steps)
 
 
+def test_runs_that_cannot_be_read_are_not_called_no_rows(root: Path) -> None:
+    run_dirs.corrupt(root / "broken")
+
+    async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
+        assert "Scores: 1 of 1 run cannot be read." in static(app, "empty")
+        assert "no rows yet" not in static(app, "empty")
+
+    show(root, steps)
+
+
 def test_a_root_that_cannot_be_read_is_not_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
 

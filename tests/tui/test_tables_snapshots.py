@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from arena.runs.paths import RESULT_JSON
 from arena.tui.app import ArenaApp
 from arena.tui.collect.tables import Tables
+from arena.tui.screens.export import ExportScreen
 from arena.tui.screens.tables import TablesScreen
 
 SnapCompare = Callable[..., bool]
@@ -141,7 +142,7 @@ def test_hostile_names(root: Path, snap_compare: SnapCompare, size: tuple[int, i
 
 @SIZES
 def test_export(some: Path, snap_compare: SnapCompare, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "absolute", lambda path: Path("/home/me") / path)
+    monkeypatch.setattr(ExportScreen, "_path", Path("/home/me/ood.tex"))
     assert compare(snap_compare, some, size, "o", "e", "right", "right")
 
 

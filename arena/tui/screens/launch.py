@@ -127,8 +127,8 @@ class LaunchScreen(ArenaScreen):
         from arena.tui.widgets.form import Form
 
         assert self._offer is not None
-        self._draft, self._checked = Draft(origin), None
-        draft = self._draft
+        self._draft = draft = Draft(origin)
+        self._asked = self._checked = None
         self._aside.clear()
         head = self.query_one(OriginLine)
         head.show(origin)
@@ -136,6 +136,7 @@ class LaunchScreen(ArenaScreen):
             await self.query_one("#wait").remove()
             await self.query_one("#draft").mount(Form("Start  ^s", id="form"), after=head)
         await self._form.show(draft.tree, COMMON, {draft.directory: "a new one"}, self._offer.names)
+        head.focus()
         self._look()
 
     @property

@@ -121,7 +121,8 @@ class LiveScreen(ArenaScreen):
     def _show(self, seen: Seen) -> None:
         if seen.wanted != self._wanted:
             return
-        match, before, followed = seen.match, self._match, self._view.playback.mode == "follow"
+        match, before, playback = seen.match, self._match, self._view.playback
+        followed, was_live = playback.mode == "follow", playback.live
         self._seen, self._match = seen, match
         if match is None:
             self._show_nothing(seen)
@@ -132,12 +133,13 @@ class LiveScreen(ArenaScreen):
         if fresh:
             self._begin(match, live)
         else:
-            self._view.playback.grow(len(match.turns), live)
+            playback.grow(len(match.turns), live)
         if fresh or before is None or before.turns != match.turns:
             self._asking.refresh()
         if (followed or fresh) and not match.live and seen.running and self._wanted.match_id is None:
             self._linger()
-        self._draw(fresh)
+        if fresh or before != match or was_live != live:
+            self._draw(fresh)
 
     def _begin(self, match: Match, live: bool) -> None:
         self._view.playback.open(len(match.turns), live)

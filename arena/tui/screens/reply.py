@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from arena.tui.app import ArenaApp
 
 
+_MOST, _MOST_LINES = 40_000, 2000
+"""Characters and lines of each part; a copy has them all."""
+
+
 class ReplyLines(Lines):
     """The reply as lines."""
 
@@ -65,14 +69,22 @@ def _parts(turn: TurnRow) -> list[Content]:
     parts: list[Content] = []
     for title, text in (("shown to it", turn.observation), ("thought", turn.thought), ("answer", turn.answer)):
         if text.strip():
-            parts += [join((title, "bold $text-primary")), show(text.strip("\n")), Content("")]
+            parts += [join((title, "bold $text-primary")), _part(text.strip("\n")), Content("")]
     if turn.illegal:
         parts += [join(("illegal: ", "bold $text-error"), line(turn.illegal, limit=1000)), Content("")]
     elif turn.action not in (None, turn.answer):
-        parts += [join(("action", "bold $text-primary")), show(turn.action or ""), Content("")]
+        parts += [join(("action", "bold $text-primary")), _part(turn.action or ""), Content("")]
     if turn.text.strip() not in ("", turn.answer.strip(), turn.thought.strip()):
-        parts += [join(("as it was written", "bold $text-primary")), show(turn.text), Content("")]
+        parts += [join(("as it was written", "bold $text-primary")), _part(turn.text), Content("")]
     return [*parts, _figures(turn)]
+
+
+def _part(text: str) -> Content:
+    rows = text[:_MOST].split("\n", _MOST_LINES)
+    cut = len(text) > _MOST or len(rows) > _MOST_LINES
+    return join(
+        show("\n".join(rows[:_MOST_LINES])), ("\n… cut here; c copies all of it", "$text-warning") if cut else ""
+    )
 
 
 def _figures(turn: TurnRow) -> Content:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -90,7 +91,7 @@ class TablesScreen(ArenaScreen):
 
     def on_mount(self) -> None:
         self.query_one(PageLine).current = _PAGES[0].id
-        self._poll = self.poll(self._collect, self._show)
+        self.poll(self._collect, self._show)
 
     # Reading
 
@@ -133,7 +134,7 @@ class TablesScreen(ArenaScreen):
         self._arrange(filled)
         if not filled:
             self.query_one("#empty", Static).update(self._nothing(look))
-        self._entitle(look)
+        self._entitle(look, filled)
         self._show_detail()
         self.refresh_bindings()
 
@@ -146,7 +147,7 @@ class TablesScreen(ArenaScreen):
         if self.focused is None or self.focused is hidden:
             self._focus_rows()
 
-    def _entitle(self, look: Look) -> None:
+    def _entitle(self, look: Look, filled: bool) -> None:
         data, shown, sheet = look.data, len(self._table.shown.lines), look.sheet
         some = f"{shown} of " if shown < len(sheet.lines) else ""
         self.summarise(
@@ -159,7 +160,7 @@ class TablesScreen(ArenaScreen):
         self.query_one(PageLine).news = counts if self.size.width >= _WIDE else {}
         pane = self.query_one("#table-pane")
         pane.border_title = _title(look)
-        pane.border_subtitle = _legend(look, self._grid)
+        pane.border_subtitle = _legend(look, self._grid) if filled else ""
 
     def _nothing(self, look: Look) -> Content:
         from arena.tui.collect.table_kinds import KINDS
@@ -168,7 +169,8 @@ class TablesScreen(ArenaScreen):
         if look.words and look.sheet.lines:
             key = ("esc", "bold $footer-key-foreground")
             return join("No line has all of ", line(look.words, "bold"), ".\n\n", key, " drops the filter.")
-        return way_out(KINDS[look.page], look.data.runs, look.data.waiting)
+        data = look.data
+        return way_out(KINDS[look.page], data.runs, data.waiting, len(data.problems))
 
     def _show_detail(self) -> None:
         from arena.tui.widgets.sheet_words import line_in_full
@@ -185,10 +187,9 @@ class TablesScreen(ArenaScreen):
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
 
-    def on_table_highlighted(self) -> None:
-        self._show_detail()
-
-    def on_matrix_moved(self) -> None:
+    @on(Table.Highlighted)
+    @on(Matrix.Moved)
+    def _moved(self) -> None:
         self._show_detail()
 
     @property
@@ -258,8 +259,7 @@ class TablesScreen(ArenaScreen):
         self._focus_rows()
 
     def _focus_rows(self) -> None:
-        shown = next((one for one in (self._table, self._matrix) if one.display), None)
-        self.set_focus(shown)
+        self.set_focus(next((one for one in (self._table, self._matrix) if one.display), None))
 
     # Doing
 
@@ -299,4 +299,4 @@ def _legend(look: Look, grid: Grid | None) -> str:
         return f"{'● own ○ other training game · ' if grid.marks else ''}line against column · ~ spans even play"
     if look.sheet is look.data.transfer:
         return "● own ○ other training game ◇ OOD · ~ spans 0"
-    return {"truth": "95 % intervals", "reasoning": ""}.get(look.page, "~ spans no difference")
+    return "95 % intervals" if look.page == "truth" else "~ spans no difference"

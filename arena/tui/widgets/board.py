@@ -16,6 +16,8 @@ from arena.tui.widgets.verdict import SEAT_STYLES
 _RULE = re.compile(r"[-+| ]*[-+]{3}[-+| ]*")
 _DRAWN = str.maketrans("-+|", "─┼│")
 _MUTED = "$foreground-muted"
+_MOST = 20_000
+"""Characters of a board."""
 _WORDS = 5
 """Lines that are kept for what stands under the board."""
 
@@ -42,6 +44,7 @@ class Board(Lines):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._position = Position()
+        self._made: tuple[object, list[Content]] | None = None
 
     def show_position(self, position: Position) -> None:
         changed = position.board != self._position.board
@@ -55,11 +58,18 @@ class Board(Lines):
         if not position.board and position.note:
             board = [one.center(width) for one in join((position.note, _MUTED)).wrap(width)]
         else:
-            board = _block(_painted(position, Size(width, height - _WORDS)), width)
+            board = self._painted(position, Size(width, height - _WORDS))
         words = [part.center(width) for word in position.words for part in word.wrap(width)]
         gap = 1 if words else 0
         above = max(0, (height - len(board) - len(words) - gap) // 2)
         return [*[Content("")] * above, *board, *[Content("")] * gap, *words]
+
+    def _painted(self, position: Position, room: Size) -> list[Content]:
+        """The board's lines, made once for a room."""
+        key = (position.board, position.before, position.roles, room)
+        if self._made is None or self._made[0] != key:
+            self._made = (key, _block(_painted(position, room), room.width))
+        return self._made[1]
 
 
 def _block(lines: list[Content], width: int) -> list[Content]:
@@ -73,8 +83,8 @@ def _block(lines: list[Content], width: int) -> list[Content]:
 
 def _painted(position: Position, room: Size) -> list[Content]:
     """The board line by line: rules drawn, marks in their seat's colour, what the last move changed lit."""
-    plain = _enlarged(show(position.board).plain, room)
-    before = _enlarged(show(position.before).plain, room)
+    plain = _enlarged(show(position.board, limit=_MOST).plain, room)
+    before = _enlarged(show(position.before, limit=_MOST).plain, room)
     lit = _changes(before, plain)
     drawn = _drawn(plain)
     content = Content(drawn)

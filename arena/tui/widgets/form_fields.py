@@ -35,8 +35,8 @@ class TextField(Input):
     """A line of text: empty it shows the default, dimmed. Nothing invisible can get into it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "screen.focus_previous", show=False),
-        Binding("down,enter", "screen.focus_next", show=False),
+        Binding("up", "app.focus_previous", show=False),
+        Binding("down,enter", "app.focus_next", show=False),
     ]
 
     def __init__(self, text: str, default: str, names: Sequence[str], help: str) -> None:
@@ -57,8 +57,8 @@ class ChoiceField(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "choose(-1)", "choose", key_display="←→", id="form.choose_before", tooltip="The one before."),
         Binding("right,l,space,enter", "choose(1)", show=False, id="form.choose_next", tooltip="The next one."),
-        Binding("up,k", "screen.focus_previous", show=False),
-        Binding("down,j", "screen.focus_next", show=False),
+        Binding("up,k", "app.focus_previous", show=False),
+        Binding("down,j", "app.focus_next", show=False),
     ]
     ALLOW_SELECT = False
 

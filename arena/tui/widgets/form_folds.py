@@ -36,16 +36,17 @@ class FoldTitle(Widget, can_focus=True):
         Binding("left,h", "fold(False)", show=False, id="form.close", tooltip="Close the section."),
         Binding("plus", "add", "add", key_display="+", id="form.add", tooltip="One more in this list."),
         Binding("minus,delete", "remove", "remove", key_display="−", id="form.remove", tooltip="Take it off the list."),
-        Binding("up,k", "screen.focus_previous", show=False),
-        Binding("down,j", "screen.focus_next", show=False),
+        Binding("up,k", "app.focus_previous", show=False),
+        Binding("down,j", "app.focus_next", show=False),
     ]
     ALLOW_SELECT = False
 
     class Pressed(Message):
         """What to do with the fold: fold, add or remove; `open` says how it shall be, None the other way round."""
 
-        def __init__(self, verb: str, open: bool | None = None) -> None:
+        def __init__(self, fold: Fold, verb: str, open: bool | None = None) -> None:
             super().__init__()
+            self.fold = fold
             self.verb = verb
             self.open = open
 
@@ -61,13 +62,13 @@ class FoldTitle(Widget, can_focus=True):
         return {"add": self._fold.GROWS, "remove": self._fold.SHRINKS}.get(action, True)
 
     def action_fold(self, open: bool | None = None) -> None:
-        self.post_message(self.Pressed("fold", open))
+        self.post_message(self.Pressed(self._fold, "fold", open))
 
     def action_add(self) -> None:
-        self.post_message(self.Pressed("add"))
+        self.post_message(self.Pressed(self._fold, "add"))
 
     def action_remove(self) -> None:
-        self.post_message(self.Pressed("remove"))
+        self.post_message(self.Pressed(self._fold, "remove"))
 
     def on_click(self, event: events.Click) -> None:
         self.action_fold()
@@ -140,14 +141,9 @@ class Fold(Vertical):
         self.head.refresh()
 
     async def on_fold_title_pressed(self, message: FoldTitle.Pressed) -> None:
-        message.stop()
-        if message.verb == "fold":
+        if message.fold is self and message.verb == "fold":
+            message.stop()
             await self.set_open(not self.is_open if message.open is None else message.open)
-        else:
-            await self.change(message.verb)
-
-    async def change(self, verb: str) -> None:
-        """Add or remove, where the fold is a list or an item of one."""
 
     def show_words(self, problem: str, note: str, wrong: int) -> None:
         """What is wrong with the section as such, and how many errors are in it."""
@@ -257,8 +253,17 @@ class Items(Fold):
     def parts(self) -> list[Widget]:
         return [Item(group, (*self.key, place), self.names) for place, group in enumerate(self._series.groups)]
 
-    async def change(self, verb: str) -> None:
-        await self.add(len(self._series.groups))
+    async def on_fold_title_pressed(self, message: FoldTitle.Pressed) -> None:
+        """Also for its items: they are made anew, so none of them may be the one that waits for it.
+
+        Textual calls the handler of `Fold` too.
+        """
+        message.stop()
+        place = message.fold.key[-1] if isinstance(message.fold, Item) else None
+        if message.verb == "add":
+            await self.add(len(self._series.groups) if place is None else int(place) + 1)
+        elif message.verb == "remove" and place is not None:
+            await self.remove_item(int(place))
 
     async def add(self, place: int) -> None:
         """Put a new item there, and the cursor into its first field."""
@@ -300,11 +305,6 @@ class Item(Section):
 
     def about(self) -> str:
         return "" if self.is_open else " · ".join(self.group.changes[1:])
-
-    async def change(self, verb: str) -> None:
-        owner = next(node for node in self.ancestors if isinstance(node, Items))
-        place = int(self.key[-1])
-        await (owner.add(place + 1) if verb == "add" else owner.remove_item(place))
 
 
 def group_parts(group: Group, key: Key, names: Names) -> list[Widget]:

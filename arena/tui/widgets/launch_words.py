@@ -25,8 +25,8 @@ class OriginLine(Widget, can_focus=True):
     HELP = "The preset or file that the form was filled from. Enter offers the presets, and forms to fill from scratch."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,space", "screen.presets", "presets", show=False),
-        Binding("up,k", "screen.focus_previous", show=False),
-        Binding("down,j", "screen.focus_next", show=False),
+        Binding("up,k", "app.focus_previous", show=False),
+        Binding("down,j", "app.focus_next", show=False),
     ]
     ALLOW_SELECT = False
 

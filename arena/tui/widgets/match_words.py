@@ -16,7 +16,7 @@ from arena.tui.text import join, line
 from arena.tui.widgets.board import Position
 from arena.tui.widgets.moves import Record
 from arena.tui.widgets.thoughts import Side
-from arena.tui.widgets.verdict import action_of, change, role, told
+from arena.tui.widgets.verdict import action_of, change, role, said, told
 
 if TYPE_CHECKING:
     from arena.tui.collect.matches import Match
@@ -94,10 +94,9 @@ def _words(match: Match, judgement: Judgement | None, at: int) -> list[Content]:
 def _last(turn: TurnRow, verdict: Verdict | None, judgement: Judgement | None) -> list[Content]:
     roles = judgement.roles if judgement else None
     if turn.action is None:
-        said = line(turn.answer, limit=60) or Content("nothing")
         return [
-            join(role(roles, turn.seat), " answered ", said),
-            join(("✗ illegal: ", "$text-error"), line(turn.illegal, "$text-error", limit=200)),
+            join(role(roles, turn.seat), " answered ", said(turn.answer, 60) or "nothing"),
+            join(("✗ illegal: ", "$text-error"), said(turn.illegal, 200, "$text-error")),
         ]
     played = join(role(roles, turn.seat), " played ", action_of(turn.action, 80).stylize("bold"))
     if verdict is None or judgement is None:

@@ -11,9 +11,9 @@ from textual.style import Style
 
 from arena.runs.rows import TurnRow
 from arena.runs.verdicts import Verdict
-from arena.tui.text import join, line
+from arena.tui.text import join
 from arena.tui.widgets.lines import Lines
-from arena.tui.widgets.verdict import action_of, role, told
+from arena.tui.widgets.verdict import action_of, role, said, told
 
 _BETWEEN = "   "
 _MANY = 24
@@ -103,8 +103,8 @@ class Moves(Lines):
         record = self._record
         head = join(f"{turn.turn + 1} ", role(record.roles, turn.seat), " ")
         if turn.action is None:
-            said = line(turn.answer, limit=60) or Content("nothing")
-            body = join(said, (" ✗ illegal: ", "$text-error"), line(turn.illegal, limit=200))
+            answer = said(turn.answer, 60) or Content("nothing")
+            body = join(answer, (" ✗ illegal: ", "$text-error"), said(turn.illegal, 200))
         else:
             body = join(join(action_of(turn.action)).stylize("bold"), " " if verdict else "")
             body += told(record.scale, verdict, brief)

@@ -50,6 +50,7 @@ class SheetTable(Table[Line]):
         """What there is."""
         self.shown = self.sheet
         """What is shown of it, as it is shown."""
+        self._ordered = self.sheet
         self.order = Order()
         self._filter = ""
         self._names: dict[int, str] = {}
@@ -62,11 +63,12 @@ class SheetTable(Table[Line]):
         if sheet is self.sheet and order == self.order and text == self._filter:
             return
         other = sheet.headings != self.sheet.headings or order != self.order
+        if sheet is not self.sheet or order != self.order:
+            self._ordered = ordered(sheet, order.column, order.descending)
         self.sheet, self.order, self._filter = sheet, order, text
         if other:
             self._make_columns()
-        fitting = filtered(sheet, text)
-        self.shown = ordered(fitting, order.column, order.descending) if order.column else fitting
+        self.shown = filtered(self._ordered, text)
         self.set_items(self.shown.lines)
 
     def action_sort(self, by: int) -> None:

@@ -36,15 +36,18 @@ def line_in_full(sheet: Sheet, found: Line, width: int, rows: int) -> Content:
     return join(*(one.truncate(width, ellipsis=True) for one in lines[:rows]), between="\n")
 
 
-def way_out(kind: TableKind, runs: int, waiting: int) -> Content:
-    """What an empty table says: what fills it, and how."""
-    parts = [join((f"{kind.title}: no rows yet.", "bold"), "\n\n", kind.filled_by)]
+def way_out(kind: TableKind, runs: int, waiting: int, unread: int) -> Content:
+    """What a table without rows says: what fills it, and how; what could not be read might."""
+    head = f"{unread} of {count(runs, 'run')} cannot be read." if unread else "no rows yet."
+    parts = [join((f"{kind.title}: {head}", "bold"), "\n\n", kind.filled_by)]
     if waiting:
-        parts.append(join(f"{count(waiting, 'run')} without a result yet.", ""))
+        parts.append(join(f"{count(waiting, 'run')} without a result yet."))
     commands = [join((command, "bold $footer-key-foreground")) for command in kind.commands]
-    keys = join(("5", "bold $footer-key-foreground"), " a tournament's form   ",
-                ("7", "bold $footer-key-foreground"), " a training's form")  # fmt: skip
-    return join(*parts, join(*commands, between="\n"), keys if not runs else "", between="\n\n")
+    parts.append(join(*commands, between="\n"))
+    if not runs:
+        key = "bold $footer-key-foreground"
+        parts.append(join(("5", key), " a tournament's form   ", ("7", key), " a training's form"))
+    return join(*parts, between="\n\n")
 
 
 def matrix_sheet(grid: Grid, kind: str, title: str) -> Sheet:

@@ -14,13 +14,13 @@ from textual.message import Message
 from arena.core.answer import split_reply
 from arena.runs.rows import TurnRow
 from arena.runs.verdicts import Verdict
-from arena.tui.text import join, line, show
+from arena.tui.text import join, show
 from arena.tui.widgets.lines import Lines
-from arena.tui.widgets.verdict import action_of, mark
+from arena.tui.widgets.verdict import action_of, mark, said
 
 WINDOW, MORE = 20, 10
-_MOST = 6000
-"""Characters of a thought in the pane; enter shows it in full."""
+_MOST, _MOST_LINES = 4000, 200
+"""Characters and lines of a thought in the pane; enter shows it in full."""
 _SEES_LINES = 4
 """At least so many lines of what the seat sees, or a third of the pane."""
 _MUTED = "$foreground-muted"
@@ -66,11 +66,14 @@ class Thoughts(Lines):
         self._chosen = 0
         """0 is the newest."""
         self._window = WINDOW
+        self._bodies: dict[tuple[int, int], tuple[int, TurnRow, list[Content]]] = {}
         self._spans: list[tuple[int, int]] = []
         """First and last line of each reply that is shown, newest first; then of the line that has more."""
 
     def show_side(self, side: Side, fresh: bool = False) -> None:
         """Show this; `fresh` begins at the newest reply again."""
+        if fresh:
+            self._bodies.clear()
         if fresh or len(side.replies) != len(self._side.replies):
             self._chosen = 0
             self._window = WINDOW if fresh else self._window
@@ -99,7 +102,7 @@ class Thoughts(Lines):
             first = len(lines)
             lines.append(_header(turn, verdict, is_open, self.has_focus and place == self._chosen, width))
             if is_open:
-                lines += _body(turn, width)
+                lines += self._body(turn, width)
             self._spans.append((first, len(lines) - 1))
         if (left := len(newest_first) - self._window) > 0:
             some = f"{MORE} more of {left} earlier" if left > MORE else f"{left} more, the earliest"
@@ -108,6 +111,14 @@ class Thoughts(Lines):
         if not lines:
             lines.append(join(("No replies yet.", _MUTED)))
         return lines
+
+    def _body(self, turn: TurnRow, width: int) -> list[Content]:
+        """The reply's lines, made once for a width."""
+        key = (turn.turn, turn.attempt)
+        made = self._bodies.get(key)
+        if made is None or made[0] != width or made[1] != turn:
+            made = self._bodies[key] = (width, turn, _body(turn, width))
+        return made[2]
 
     def action_move(self, by: int) -> None:
         """Within the chosen reply while there is more of it, then to the next one."""
@@ -186,7 +197,7 @@ def _header(turn: TurnRow, verdict: Verdict | None, is_open: bool, chosen: bool,
     glyph = "▼" if is_open else "▶"
     left = join((f"{glyph} {turn.turn + 1} ", "bold" if chosen else ""))
     if turn.action is None:
-        left += join(("✗ illegal ", "$text-error"), line(turn.answer, _MUTED, limit=80))
+        left += join(("✗ illegal ", "$text-error"), said(turn.answer, 80, _MUTED))
     else:
         left += join(action_of(turn.action), " " if verdict else "", mark(verdict))
     right = join((f"{turn.seconds:.1f} s", _MUTED)) if turn.seconds >= 0.05 else Content("")
@@ -196,12 +207,15 @@ def _header(turn: TurnRow, verdict: Verdict | None, is_open: bool, chosen: bool,
 
 
 def _body(turn: TurnRow, width: int) -> list[Content]:
-    thought = turn.thought or (turn.text if turn.text.strip() != turn.answer.strip() else "")
+    thought = turn.thought or ("" if turn.text.strip() == turn.answer.strip() else turn.text)
     lines: list[Content] = []
     if turn.illegal:
-        lines += line(turn.illegal, "$text-error", limit=400).wrap(max(width - 2, 2))
+        lines += said(turn.illegal, 400, "$text-error").wrap(max(width - 2, 2))
     if thought.strip():
-        lines += show(thought.strip(), limit=_MOST).wrap(max(width - 2, 2))
+        rows = thought.strip()[:_MOST].split("\n", _MOST_LINES)
+        lines += show("\n".join(rows[:_MOST_LINES])).wrap(max(width - 2, 2))
+        if len(rows) > _MOST_LINES or len(thought.strip()) > _MOST:
+            lines.append(join(("… enter shows it in full", _MUTED)))
     elif not lines:
         lines.append(join(("no thought", _MUTED)))
     return [_indented(one) for one in lines]
