@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -118,6 +119,10 @@ class ArenaApp(App[None]):
         self.call_after_refresh(_settle)
         for problem in self._problems:
             self.say(f"Not used: {problem}", "warning")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if self.animation_level == "none" and hasattr(event.widget, "cursor_blink"):
+            event.widget.cursor_blink = False
 
     # Navigation: the one place that knows which screen shows what.
 

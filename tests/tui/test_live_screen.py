@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -14,6 +17,7 @@ from pathlib import Path
 import pytest
 from conftest import make_app, wait_for
 from match_runs import BLUNDER, HOSTILE, KUHN, many, match_run, partial, played, run_of
+from test_app import HEAVY, ROOT, picture, read, terminal
 from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -749,3 +753,45 @@ def test_the_process_that_judges_ends_with_the_screen(root: Path) -> None:
     use(root, steps, run_dir, 1)
     with pytest.raises(ProcessLookupError):
         os.kill(pids[0], 0)
+
+
+def test_no_control_sequence_of_a_thought_reaches_a_real_terminal(root: Path) -> None:
+    attack = "A\x1b]52;c;AAAA\x07B\x1b[31mred\x1b[2J\x9b2J\u202eC [@click=app.quit]x[/]"
+    row, turns = played(BLUNDER, a=attack)
+    turns = [replace(turn, thought=attack, text=attack) for turn in turns]
+    run_of(root / "run", [], [partial((row, turns), 4, attack)], end="")
+    with terminal("--no-mouse", "--no-motion") as (pid, file):
+        data = read(file, lambda data: b"tournament" in data and b"quit" in data)
+        os.write(file, b"l")
+        data += read(file, lambda more: b"LIVE" in more and "A␛]52".encode() in more)
+        os.write(file, b"t\t\r")
+        data += read(file, lambda more: b"esc closes" in more)
+        for sequence in (b"\x1b]52", b"\x1b[31mred", b"\x9b2J", "\u202e".encode()):
+            assert sequence not in data
+        assert "[@click=app.quit]x[/]" in picture(data)
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+
+
+def test_nothing_heavy_is_loaded_to_watch_a_match(root: Path) -> None:
+    run_of(root / "run", [played(BLUNDER)])
+    code = """
+import asyncio, sys
+from pathlib import Path
+from arena.tui.app import ArenaApp
+async def main():
+    app = ArenaApp(Path("runs"), motion=False)
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.open_match(Path("runs/run"), 1)
+        while not getattr(app.screen, "_judgement", None):
+            await pilot.pause(0.01)
+        for keys in (("o", "escape"), ("m",)):
+            await pilot.press(*keys)
+        while not app.screen.query_one("#choices").items:
+            await pilot.pause(0.01)
+        print(*{name.partition(".")[0] for name in sys.modules})
+asyncio.run(main())
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & HEAVY == set()

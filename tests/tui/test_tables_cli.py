@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import run_dirs
+import table_runs
 import tournament_runs
 
 from arena.cli.app import main
@@ -19,11 +19,7 @@ from arena.runs.paths import RESULT_JSON
 
 @pytest.fixture
 def some(root: Path) -> Path:
-    tournament_runs.played(root / "base-vs-7", pairs=2)
-    tournament_runs.against_each_other(root / "specialists")
-    tournament_runs.held_out(root / "transfer")
-    run_dirs.training(root / "kuhn-ttt-6", steps=10)
-    return root
+    return table_runs.one_of_each(root)
 
 
 def tables(capsys: pytest.CaptureFixture[str], *args: str, code: int = 0) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import run_dirs
+import table_runs
 import tournament_runs
 from conftest import make_app, wait_for
 from textual.content import Content
@@ -38,12 +39,7 @@ Steps = Callable[[ArenaApp, Pilot[None]], Awaitable[None]]
 
 @pytest.fixture
 def some(root: Path) -> Path:
-    """A run of every kind that tables are made of."""
-    tournament_runs.played(root / "base-vs-7", pairs=6)
-    tournament_runs.against_each_other(root / "specialists")
-    tournament_runs.held_out(root / "transfer")
-    run_dirs.training(root / "kuhn-ttt-6", steps=40)
-    return root
+    return table_runs.one_of_each(root)
 
 
 def show(root: Path, steps: Steps, size: tuple[int, int] = (120, 36), runs: Sequence[Path] = ()) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import run_dirs
+import table_runs
 import tournament_runs
 from conftest import make_app, wait_for
 from textual.pilot import Pilot
@@ -47,12 +47,7 @@ def compare(snap_compare: SnapCompare, root: Path, size: tuple[int, int], *keys:
 
 @pytest.fixture
 def some(root: Path) -> Path:
-    """A run of every kind that tables are made of."""
-    tournament_runs.played(root / "base-vs-7", pairs=6)
-    tournament_runs.against_each_other(root / "specialists")
-    tournament_runs.held_out(root / "transfer")
-    run_dirs.training(root / "kuhn-ttt-6", steps=40)
-    return root
+    return table_runs.one_of_each(root)
 
 
 @SIZES

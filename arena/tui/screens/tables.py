@@ -37,7 +37,6 @@ _PAGES = (
     Page("b", "Reasoning"),
     Page("a", "API"),
 )
-_WIDE = 100
 _DETAIL = 3
 """Lines for what is under the cursor."""
 
@@ -157,7 +156,7 @@ class TablesScreen(ArenaScreen):
             join("filter: ", line(look.words, limit=40)) if look.words else "",
         )
         counts = {name: str(len(one.lines)) for name, one in data.sheets.items() if one.lines}
-        self.query_one(PageLine).news = counts if self.size.width >= _WIDE else {}
+        self.query_one(PageLine).news = counts if self.has_class("-wide") else {}
         pane = self.query_one("#table-pane")
         pane.border_title = _title(look)
         pane.border_subtitle = _legend(look, self._grid) if filled else ""
