@@ -92,16 +92,18 @@ class Terminal:
     @property
     def text(self) -> str:
         """What is on the terminal now."""
-        screen = self.screen  # its own `display` trips over a wide character that was overwritten in half
-        rows = (screen.buffer[y] for y in range(screen.lines))
-        return "\n".join("".join(row[x].data for x in range(screen.columns)) for row in rows)
+        return text_of(self.screen)
 
     @property
     def screen(self) -> pyte.Screen:
         """The terminal now, with its colours."""
-        for chunk in self.chunks[self._fed :]:
-            self._stream.feed(drawn(chunk.data))
-        self._fed = len(self.chunks)
+        return self.after(len(self.chunks))
+
+    def after(self, chunks: int) -> pyte.Screen:
+        """The terminal after so many of the chunks; it does not go back."""
+        while self._fed < chunks:
+            self._stream.feed(drawn(self.chunks[self._fed].data))
+            self._fed += 1
         return self._screen
 
     def pump(self, seconds: float = 0.0) -> bool:
@@ -170,6 +172,12 @@ class Terminal:
         while self.pump():
             pass
         return self.code
+
+
+def text_of(screen: pyte.Screen) -> str:
+    """The picture's text; the screen's own `display` trips over a wide character that was overwritten in half."""
+    rows = (screen.buffer[y] for y in range(screen.lines))
+    return "\n".join("".join(row[x].data for x in range(screen.columns)) for row in rows)
 
 
 def drawn(data: bytes) -> bytes:

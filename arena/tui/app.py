@@ -123,6 +123,19 @@ class ArenaApp(App[None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if self.animation_level == "none" and hasattr(event.widget, "cursor_blink"):
             event.widget.cursor_blink = False
+        self._light(event.widget)
+
+    def on_descendant_blur(self) -> None:
+        if self.screen.focused is None:
+            self._light(None)
+
+    def _light(self, focused: DOMNode | None) -> None:
+        """Mark the regions around the focus. CSS's `:focus-within` would restyle all in them at each of its moves."""
+        around = [] if focused is None else focused.ancestors
+        for region in self.screen.query(".section.-lit"):
+            region.set_class(region in around, "-lit")
+        for node in around:
+            node.set_class(node.has_class("section"), "-lit")
 
     # Navigation: the one place that knows which screen shows what.
 

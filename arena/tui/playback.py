@@ -59,6 +59,11 @@ class Playback:
         elif self.length:
             self.at, self.mode = 0, "play"
 
+    def replay(self) -> None:
+        """Play it from its start."""
+        self.at, self.backwards = 0, False
+        self.mode = "play" if self.length else "rest"
+
     def turn(self) -> None:
         """Play the other way."""
         self.backwards = not self.backwards

@@ -52,13 +52,18 @@ async def go_to(pilot: Pilot[None], screen: LaunchScreen, key: Key) -> Row | Fol
     """Open the folds around a field with the keys, and put the cursor on it."""
     await wait_for(pilot, lambda: screen.query(Form))
     while closed := [fold for fold in screen.query(Fold) if fold.covers(key) and fold.key != key and not fold.is_open]:
-        closed[0].head.focus()
-        await pilot.press("enter")
-        await wait_for(pilot, lambda fold=closed[0]: fold.is_open and fold.body.children)
+        await press_open(pilot, closed[0], "enter")
     found = part(screen, key)
     editor(found).focus()
     await pilot.pause()
     return found
+
+
+async def press_open(pilot: Pilot[None], fold: Fold, key: str) -> None:
+    """Open a fold with a key."""
+    fold.head.focus()
+    await pilot.press(key)
+    await wait_for(pilot, lambda: fold.is_open and fold.body.children)
 
 
 def editor(found: Row | Fold) -> Widget:
@@ -75,9 +80,7 @@ async def choose(pilot: Pilot[None], screen: LaunchScreen, key: Key, word: str) 
     """Choose a word of a field, or another group of a union."""
     fold = part(screen, key) if len(key) == 1 else await go_to(pilot, screen, key)
     if isinstance(fold, Union) and not fold.is_open:
-        fold.head.focus()
-        await pilot.press("right")
-        await wait_for(pilot, lambda: fold.is_open and fold.body.children)
+        await press_open(pilot, fold, "right")
     field = fold.query(ChoiceField).first()
     field.focus()
     for _ in range(6):

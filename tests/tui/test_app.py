@@ -229,7 +229,8 @@ asyncio.run(main())
 
 def test_text_is_made_content_in_one_place_alone() -> None:
     markup = re.compile(r"from_markup|markup=True|Text\(|Label\(f?\"|Static\(f\"|\.update\(f\"|notify\(")
-    allowed = {"app.py": 1}
+    # rich's Text takes its words literally; the exported picture is made of it.
+    allowed = {"app.py": 1, "export.py": 4}
     for path in (ROOT / "arena" / "tui").rglob("*.py"):
         found = markup.findall(path.read_text(encoding="utf-8"))
         assert len(found) <= allowed.get(path.name, 0), (path, found)

@@ -461,6 +461,38 @@ def test_after_the_end_the_next_match_is_followed_unless_somebody_stays(
     use(root, steps, run_dir)
 
 
+def test_a_match_that_is_over_too_soon_is_played_again_and_then_comes_the_next(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LiveScreen, "LINGER_SECONDS", 0.3)
+    first, second = played(BLUNDER), played(BLUNDER, number=2)
+    run_dir = run_of(root / "run", [second], [partial(first, 7, slot=0), partial(second, 7, slot=1)], end="")
+
+    async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
+        def pair() -> int:
+            match = live(app)._match
+            return -1 if match is None else match.unit[3]
+
+        assert "● LIVE · ▶ 1/s" in pill(app)
+        await pilot.press(*["plus"] * 4)
+        assert "● LIVE · ▶ 16/s" in pill(app)
+        await wait_for(pilot, lambda: pair() == 1)
+        assert live(app)._match.id == 1  # type: ignore[union-attr]
+        await wait_for(pilot, lambda: at(app) == 7)
+        await wait_for(pilot, lambda: pair() == 0)
+        await pilot.press("left")
+        await pilot.pause(0.8)
+        assert pair() == 0
+        assert "LIVE" not in pill(app)
+        await pilot.press("l")
+        await wait_for(pilot, lambda: pair() == 1)
+        with RunStore(run_dir) as store:
+            store.add_event("finished", "")
+        await wait_for(pilot, lambda: "LIVE" not in pill(app))
+
+    use(root, steps, run_dir)
+
+
 def test_n_goes_through_what_is_being_played(root: Path) -> None:
     rows = [partial(played(BLUNDER, number=2 * slot), 2, slot=slot) for slot in range(3)]
     run_dir = run_of(root / "run", [], rows, end="")

@@ -9,6 +9,7 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,7 +61,7 @@ HOSTILE = (
 )
 
 
-def sheet_of(rows: list[tuple[Cell, ...]]) -> Sheet:
+def sheet_of(rows: Sequence[tuple[Cell, ...]]) -> Sheet:
     lines = tuple(make_line(str(place), Path("runs/x"), row) for place, row in enumerate(rows))
     return Sheet("scores", "Scores", HEADINGS, lines, "What they are.")
 

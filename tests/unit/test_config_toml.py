@@ -19,9 +19,10 @@ from arena.config.base import PRESETS, problems, read_toml, to_toml, validate
 from arena.config.presets import presets, read_preset
 from arena.config.train import GameName, TrainConfig
 from arena.core.errors import ArenaError, UsageError
+from arena.core.sanitise import plain
 from arena.runs.paths import check_new_run_dir
 from arena.runs.trainings import MODELS, create_training, name_checks
-from arena.tui.collect.fields import Group
+from arena.tui.collect.fields import MISSING, Field, Group
 
 GAMES = ("tictactoe", "kuhn_poker", "kuhn_poker?hands=1&payoff=chips", "simple_negotiation")
 TEXT = st.text(max_size=12)
@@ -233,3 +234,45 @@ def test_a_run_is_not_created_where_something_that_it_names_is_missing(tmp_path:
     run_dir = create_training(data | {"model": "ckpt:tiny"}, run_dir=tmp_path / "run", toml="# mine\n")
     assert (run_dir / "config.toml").read_text() == "# mine\n"
     assert json.loads((run_dir / "run.json").read_text())["kind"] == "train"
+
+
+def field(annotation: Any, default: Any, text: str) -> Field:
+    found = Field("name", "", annotation, default)
+    found.text = text
+    return found
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "text", "value", "changed"),
+    [
+        (int, 100, "", 100, False),
+        (int, 100, " 100 ", "100", False),
+        (float, 0.001, "1e-3", "1e-3", False),
+        (float, 0.001, "1e-4", "1e-4", True),
+        (int, 1, "many", "many", True),
+        (int, MISSING, "", MISSING, False),
+        (bool, True, "false", False, True),
+        (str, "a", ' "" ', "", True),
+        (str, "a", '"b\\u0007"', "b\a", True),
+        (str, "a", '"b', '"b', True),
+        (tuple[str, ...], ["a"], "a", ["a"], False),
+        (tuple[str, ...], ["a"], "b , c,", ["b", "c"], True),
+        (tuple[str, ...], ["a"], '["b,c"]', ["b,c"], True),
+        (tuple[str, ...], ["a"], "[]", [], True),
+        (tuple[str, ...], ["a"], "[", "[", True),
+    ],
+)
+def test_a_field_reads_what_is_typed(annotation: Any, default: Any, text: str, value: object, changed: bool) -> None:
+    found = field(annotation, default, text)
+    assert found.value == value
+    assert found.changed == changed
+
+
+@given(TEXT, st.lists(TEXT, max_size=4))
+def test_any_text_can_be_shown_in_a_field_and_read_back(text: str, items: list[str]) -> None:
+    one, many = field(str, MISSING, ""), field(tuple[str, ...], MISSING, "")
+    one.value, many.value = text, items
+    assert (one.value, many.value) == (text, items)
+    for shown in (one.text, many.text):
+        assert plain(shown) == shown
+        assert "\n" not in shown

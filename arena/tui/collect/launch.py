@@ -26,6 +26,7 @@ from arena.runs.record import read_record
 from arena.runs.store import DB_NAME, NoRows, RunReader
 from arena.runs.trainings import MODELS, create_training, name_checks
 from arena.tui.collect.fields import Field, Group, Key
+from arena.tui.format import count
 
 DIRECTORY: Key = ("directory",)
 """The field beside the configuration: where the run goes."""
@@ -248,7 +249,7 @@ def _notes(config: TrainConfig | SftConfig) -> dict[Key, str]:
     notes: dict[Key, str] = {}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if config.ranks > cores:
-        notes[("ranks",)] = f"This machine has {cores} cores: more ranks than that wait for each other."
+        notes[("ranks",)] = f"This machine has {count(cores, 'core')}: more ranks than that wait for each other."
     if config.model.startswith("hf:") and not _on_disk(config.model):
         notes[("model",)] = "Not on this machine: the job downloads it first."
     return notes

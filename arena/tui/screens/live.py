@@ -44,7 +44,8 @@ class LiveScreen(ArenaScreen):
     """How long the end of a followed match stays before the next one is followed."""
     HELP = (
         "A match as it is played, or any stored one again. Pausing, stepping and speed move what you see; the job goes "
-        "on by itself. After the end of a match that you follow the next one of its run is shown, unless you paused. "
+        "on by itself. After a match that you follow comes the next one of its run, unless you paused; one that was "
+        "over too soon is played again from its start, at your speed. "
         "Thoughts are those of each seat; the other seat never sees them."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -79,6 +80,8 @@ class LiveScreen(ArenaScreen):
         self._truth: GroundTruth | None = None
         self._judgement: Judgement | None = None
         self._search = ANY
+        self._channel = match_id is None
+        """Whether one match of the run is watched after the other: until somebody rests or goes back."""
         self._awaited = False
         """Whether the first moves of a match are waited for."""
         self._lingering: Timer | None = None
@@ -122,7 +125,7 @@ class LiveScreen(ArenaScreen):
         if seen.wanted != self._wanted:
             return
         match, before, playback = seen.match, self._match, self._view.playback
-        followed, was_live = playback.mode == "follow", playback.live
+        was_live = playback.live
         self._seen, self._match = seen, match
         if match is None:
             self._show_nothing(seen)
@@ -131,20 +134,20 @@ class LiveScreen(ArenaScreen):
         fresh = before is None or not before.same_as(match)
         live = match.id is None and (match.live or seen.running)
         if fresh:
-            self._begin(match, live)
+            self._begin(match, live, self._awaited or self._on_channel)
         else:
             playback.grow(len(match.turns), live)
         if fresh or before is None or before.turns != match.turns:
             self._asking.refresh()
-        if (followed or fresh) and not match.live and seen.running and self._wanted.match_id is None:
+        if self._on_channel and not match.live and playback.mode != "play":
             self._linger()
-        if fresh or before != match or was_live != live:
+        if fresh or before != match or was_live != live or self._view.channel != self._on_channel:
             self._draw(fresh)
 
-    def _begin(self, match: Match, live: bool) -> None:
+    def _begin(self, match: Match, live: bool, watched: bool) -> None:
         self._view.playback.open(len(match.turns), live)
-        if self._awaited and not live:  # it was over before it could be followed
-            self._move(self._view.playback.toggle)
+        if watched and not match.live:  # it was over before it could be followed
+            self._view.move(self._view.playback.replay)
         self._awaited = False
         if self._judgement is not None:  # roles and title of the game last shown, until they are known
             known = self._judgement.game == match.game
@@ -179,6 +182,7 @@ class LiveScreen(ArenaScreen):
 
     def _draw(self, fresh: bool = False) -> None:
         if self._match is not None:
+            self._view.channel = self._on_channel
             self._view.show(self._match, self._judgement, fresh)
             self.summarise(*words.facts(self._match, self._seen.name if self._seen else ""))
 
@@ -189,9 +193,15 @@ class LiveScreen(ArenaScreen):
             return hasattr(ArenaScreen, f"action_{action}")
         return super().check_action(action, parameters)
 
-    def _move(self, change: Callable[[], object]) -> None:
+    def _move(self, change: Callable[[], object], channel: bool = False) -> None:
         self._stay()
+        self._channel = channel
+        self._view.channel = self._on_channel
         self._view.move(change)
+
+    @property
+    def _on_channel(self) -> bool:
+        return self._channel and self._seen is not None and self._seen.running
 
     def action_pause(self) -> None:
         self._move(self._view.playback.toggle)
@@ -203,7 +213,7 @@ class LiveScreen(ArenaScreen):
         self._move(lambda: self._view.playback.go(message.to))
 
     def action_speed(self, by: int) -> None:
-        self._move(lambda: self._view.playback.faster(by))
+        self._move(lambda: self._view.playback.faster(by), self._channel)
         if self._view.playback.mode != "play":
             self.arena.say(f"Plays {self._view.playback.speed:g} replies a second.")
 
@@ -211,11 +221,12 @@ class LiveScreen(ArenaScreen):
         self._move(self._view.playback.turn)
 
     def action_edge(self, last: bool) -> None:
-        self._move(self._view.playback.end if last else lambda: self._view.playback.go(0))
+        playback = self._view.playback
+        self._move(playback.end if last else lambda: playback.go(0), last and playback.live)
 
     def action_live(self) -> None:
         if self._view.playback.live:
-            self._move(self._view.playback.end)
+            self._move(self._view.playback.end, channel=True)
         elif not self._follow(True):
             self.arena.say("Nothing is being played here now.")
 
@@ -223,7 +234,7 @@ class LiveScreen(ArenaScreen):
 
     def _want(self, wanted: Wanted) -> None:
         self._stay()
-        self._wanted = wanted
+        self._wanted, self._channel = wanted, wanted.match_id is None
         self._looking.refresh()
 
     def _linger(self) -> None:

@@ -235,9 +235,8 @@ class TablesScreen(ArenaScreen):
             self._show_detail()
 
     def action_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.display = True
-        field.focus()
+        self.query_one("#filter").display = True
+        self.query_one("#filter").focus()
 
     def on_input_changed(self, message: Input.Changed) -> None:
         if self._look is not None:

@@ -170,7 +170,7 @@ class Row(Vertical):
 
 def marked(name: str, changed: bool) -> Content:
     """A field's name, with a mark where another value than the default holds."""
-    return join(("● ", "$text-accent"), name) if changed else join(("  " + name, "$foreground-muted"))
+    return join(("● ", "$text-accent"), name) if changed else join("  ", (name, "$foreground-muted"))
 
 
 class Words(Static):

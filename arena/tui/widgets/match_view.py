@@ -31,6 +31,8 @@ class MatchView(Container):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.playback = Playback()
+        self.channel = False
+        """Whether another match follows after this one."""
         self._match: Match | None = None
         self._judgement: Judgement | None = None
         self._all = False
@@ -80,7 +82,7 @@ class MatchView(Container):
         board.show_position(words.position(match, judgement, at))
         moves = self.query_one("#moves", Moves)
         moves.border_title = Content("moves")
-        moves.border_subtitle = words.pill(playback)
+        moves.border_subtitle = words.pill(playback, self.channel)
         moves.show_record(words.record(match, judgement, at))
 
     def _show_seat(
@@ -89,7 +91,7 @@ class MatchView(Container):
         pane = self.query_one(f"#seat{seat}", Thoughts)
         shown = words.side(match, judgement, at, seat)
         pane.border_title = words.seat_title(match, judgement, seat, acting == seat, pane.size.width)
-        pane.border_subtitle = "thinking" if shown.turn is not None else words.seat_result(match, seat)
+        pane.border_subtitle = "thinking" if shown.turn is not None else words.seat_result(match, seat, at)
         pane.show_side(shown, fresh)
 
     def open_all(self) -> None:

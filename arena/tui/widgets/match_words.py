@@ -142,9 +142,9 @@ def seat_title(match: Match, judgement: Judgement | None, seat: int, acting: boo
     return join(("▸ ", "$text-accent") if acting else "", join(*parts, between=" · "))
 
 
-def seat_result(match: Match, seat: int) -> str:
-    """How the seat fared."""
-    if match.returns is None:
+def seat_result(match: Match, seat: int, at: int) -> str:
+    """How the seat fared, at the end."""
+    if match.returns is None or at < len(match.turns):
         return ""
     if match.forfeit == seat:
         return "forfeited"
@@ -154,14 +154,17 @@ def seat_result(match: Match, seat: int) -> str:
     return word if {mine, theirs} <= {1.0, 0.0, -1.0} else f"{word} {score}"
 
 
-def pill(playback: Playback) -> Content:
-    """Where the viewer is."""
+def pill(playback: Playback, channel: bool = False) -> Content:
+    """Where the viewer is; on a `channel` one match comes after the other."""
     place = f"{playback.at} of {playback.length}"
     if playback.mode == "follow":
         return join(("● LIVE · follow", "$text-success"))
     if playback.mode == "play":
         arrow = "◀" if playback.backwards else "▶"
-        return join((f"{arrow} {playback.speed:g}/s", "$text-accent"), f" · {place}")
+        on = join(("● LIVE · ", "$text-success")) if channel else ""
+        return join(on, (f"{arrow} {playback.speed:g}/s", "$text-accent"), f" · {place}")
+    if channel and not playback.ahead:
+        return join(("● LIVE · the next match soon", "$text-success"), f" · {place}")
     new = f" · +{playback.ahead} new · l live" if playback.live and playback.ahead else ""
     return join(("‖ paused" if playback.live else "replay", ""), f" · {place}", (new, "$text-accent"))
 

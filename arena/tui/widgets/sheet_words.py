@@ -14,6 +14,7 @@ from arena.tui.widgets.matrix_cells import ITSELF, UNPLAYED, Grid, counts_text, 
 from arena.tui.widgets.sheet_table import cell_content
 
 _GAP = "   "
+_KEY = "bold $footer-key-foreground"
 
 
 def line_in_full(sheet: Sheet, found: Line, width: int, rows: int) -> Content:
@@ -41,12 +42,12 @@ def way_out(kind: TableKind, runs: int, waiting: int, unread: int) -> Content:
     head = f"{unread} of {count(runs, 'run')} cannot be read." if unread else "no rows yet."
     parts = [join((f"{kind.title}: {head}", "bold"), "\n\n", kind.filled_by)]
     if waiting:
-        parts.append(join(f"{count(waiting, 'run')} without a result yet."))
-    commands = [join((command, "bold $footer-key-foreground")) for command in kind.commands]
+        late = f"{count(waiting, 'run')} without a result yet: "
+        parts.append(join(late, ("u", _KEY), " on a run's own screen makes it."))
+    commands = [join((command, _KEY)) for command in kind.commands]
     parts.append(join(*commands, between="\n"))
     if not runs:
-        key = "bold $footer-key-foreground"
-        parts.append(join(("5", key), " a tournament's form   ", ("7", key), " a training's form"))
+        parts.append(join(("5", _KEY), " a tournament's form   ", ("7", _KEY), " a training's form"))
     return join(*parts, between="\n\n")
 
 

@@ -120,6 +120,8 @@ class Table(ScrollView, Generic[T], can_focus=True):
             same = index < len(old) and index < len(items) and old[index] == items[index]
             if not same or (self._cursor != old_cursor and index in (old_cursor, self._cursor)):
                 self._repaint(index)
+        if bool(items) != bool(old):
+            self.refresh_bindings()
         if self.current != before:
             self.post_message(self.Highlighted(self, self.current))
 
