@@ -156,6 +156,7 @@ def test_toml_and_dry_run(root: Path, snap_compare: SnapCompare, size: tuple[int
         "tokens": {"prompt": 60_000, "reply": 50_000, "trained": 109_000, "total": 66_500_000},
         "devices": [device | times, here | times],
     }
+
     async def before(pilot: Pilot[None]) -> None:
         screen = await opened(pilot)
         pane = aside(screen)

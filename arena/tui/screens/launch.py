@@ -188,7 +188,8 @@ class LaunchScreen(ArenaScreen):
             self.summarise(*summary(self._checked, self._aside.estimate, changed))
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self.query_one("#about", Static).update(help_words(str(getattr(event.widget, "HELP", "") or "")))
+        words = help_words(str(getattr(event.widget, "HELP", "") or ""))
+        self.query_one("#about", Static).update(words, layout=False)
 
     # Doing
 

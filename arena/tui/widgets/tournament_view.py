@@ -102,7 +102,7 @@ class TournamentView(Container):
     def _show_cell(self) -> None:
         cell, current = self.query_one("#cell", Static), self.matrix.current
         met = self.matrix.grid.cells.get(current) if current else None
-        cell.update(standings.meeting_line(*current, met, cell.size.width) if current else "")
+        cell.update(standings.meeting_line(*current, met, cell.size.width) if current else "", layout=False)
 
     def on_matrix_moved(self) -> None:
         self._show_cell()
