@@ -32,9 +32,9 @@ def newest(root: Path, kinds: Sequence[str]) -> Path:
 
 
 def long_match(run_dir: Path) -> int:
-    """The last of the longest TicTacToe matches among the run's newest hundred."""
+    """The last of the longest TicTacToe matches among the run's newest thousand."""
     with RunReader(run_dir) as reader:
-        recent = reader.matches(after_id=max(0, reader.count("match") - 100))
+        recent = reader.matches(after_id=max(0, reader.count("match") - 1000))
     return max(recent, key=lambda match: (match.game == "tictactoe", match.turns, match.id)).id
 
 

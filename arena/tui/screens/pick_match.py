@@ -56,6 +56,8 @@ class PickScreen(ModalScreen["Picked | None"]):
         self._root = root
         self._run_dir = run_dir.absolute() if run_dir else None
         self._search = search
+        self._question: tuple[Path, Search] | None = None
+        """What is listed, or being read."""
         self._asked = 0
         """Number of the last question: answers to earlier ones are late."""
         self._all_here = False
@@ -134,8 +136,9 @@ class PickScreen(ModalScreen["Picked | None"]):
     def _read(self) -> None:
         """The first page of the run under the cursor."""
         source = self._sources.current
-        if source is None:
+        if source is None or self._question == (source.path, self._search):
             return
+        self._question = (source.path, self._search)
         self._asked += 1
         asked, path, search = self._asked, source.path, self._search
         self._all_here = False
