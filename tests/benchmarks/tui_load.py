@@ -210,11 +210,11 @@ def found(pattern: str) -> Sign:
 PLACES = (
     Place("runs", (), "busy-training", ("j", "k"), cursor_line),
     Place("help", (), "busy-training", ("?", "escape"), found("Help: Runs")),
-    Place("run: plots", ("{busy}", "enter"), "learning", ("left",), plot_cursor),
+    Place("run: plots", ("{busy}", "enter"), "learning", ("left", "left", "right", "right"), plot_cursor),
     Place("run: pages", ("{busy}", "enter"), "learning", ("f", "o"), found("key +value")),
     Place("live: pause", ("{busy}", "l"), "LIVE", ("space", "l"), found("paused|LIVE")),
     Place("live: thoughts", ("{busy}", "l"), "LIVE", ("t",), found("[▼▶] 1 ")),
-    Place("replay: step", ("{big}", "l"), "replay", ("right", "right", "left", "left"), found(r"replay · (\d+) of")),
+    Place("replay: step", ("{big}", "l", "home"), "replay · 0", ("right", "right", "left", "left"), found(r"replay · (\d+) of")),
     Place("replay: match", ("{big}", "l"), "replay", ("N", "N", "N", "n", "n", "n"), found(r"pair (\d+), leg (\d+)")),
     Place("pick a match", ("{big}", "l", "o"), "listed", ("j", "k"), cursor_line),
     Place("tournament", ("{big}", "enter"), "Ratings", ("down", "up"), found(r"\w+ against \w+")),
@@ -243,7 +243,7 @@ def go_to(terminal: Terminal, place: Place) -> None:
             terminal.settle(0.3, 2)
     terminal.wait_for(place.ready)
     terminal.wait(lambda: "Loading" not in terminal.text, 30)
-    terminal.settle(0.3, 2)
+    terminal.settle(0.5, 2)
 
 
 class Key(NamedTuple):

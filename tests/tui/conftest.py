@@ -32,7 +32,8 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     monkeypatch.setenv("XDG_STATE_HOME", "state")
     monkeypatch.setenv("SPIRAL_ARENA_RUNS", "runs")
     monkeypatch.setenv("TZ", "UTC")
-    for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_THEME"):
+    # pytest-xdist sets a size for its workers' terminals, which a real pty has of its own.
+    for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_THEME", "COLUMNS", "LINES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(ArenaScreen, "POLL_SECONDS", 0.05)
     time.tzset()

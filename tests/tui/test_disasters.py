@@ -84,6 +84,16 @@ def look(name: str, root: Path, steps: Steps, clock: Callable[[], float] | None 
     asyncio.run(go())
 
 
+async def at_rest(app: ArenaApp, pilot: Pilot[None]) -> str:
+    """What is shown once nothing has changed for a second: verdicts come later than the match."""
+    shown, since = text_of(app), time.monotonic()
+    while time.monotonic() - since < 1:
+        await pilot.pause(0.05)
+        if (now := text_of(app)) != shown:
+            shown, since = now, time.monotonic()
+    return shown
+
+
 async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Let the app go on until the condition, which takes its time, holds."""
     deadline = time.monotonic() + seconds
@@ -152,7 +162,7 @@ def test_a_directory_of_runs_that_vanishes_is_no_crash(root: Path, name: str) ->
 @pytest.mark.parametrize("name", [*OF_NONE, *OF_A_RUN])
 def test_a_window_shrunk_to_one_cell_comes_back_as_it_was(root: Path, name: str) -> None:
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
-        before = text_of(app)
+        before = await at_rest(app, pilot)
         await pilot.resize_terminal(1, 1)
         await pilot.press("question_mark", "escape")
         await pilot.resize_terminal(300, 1)
