@@ -107,6 +107,8 @@ class MatchView(Container):
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < _SLIM, "-slim")
+        # Titles are cut to what the panes have room for once they are laid out.
+        self.call_after_refresh(self.draw)
 
 
 def _speaking(match: Match, at: int, acting: int | None) -> int:

@@ -11,7 +11,7 @@ from arena.core.sanitise import one_line
 from arena.runs import transcript
 from arena.runs.rows import TurnRow
 from arena.runs.verdicts import Judgement, Verdict
-from arena.tui.format import MINUS
+from arena.tui.format import MINUS, squeeze
 from arena.tui.text import join, line
 from arena.tui.widgets.board import Position
 from arena.tui.widgets.moves import Record
@@ -128,10 +128,7 @@ def record(match: Match, judgement: Judgement | None, at: int) -> Record:
 def short(name: str, room: int) -> Content:
     """A name in so many columns: where it is cut, its end stays, which tells models apart."""
     whole = line(name, limit=400)
-    if whole.cell_length <= max(room, 8) or not whole.plain.isascii():
-        return whole
-    head = min(5, room // 3)
-    return line(f"{whole.plain[:head]}…{whole.plain[head + 1 - max(room, 8) :]}")
+    return line(squeeze(whole.plain, max(room, 8)), limit=400)
 
 
 def seat_title(match: Match, judgement: Judgement | None, seat: int, acting: bool, room: int) -> Content:
