@@ -209,7 +209,7 @@ def found(pattern: str) -> Sign:
 
 PLACES = (
     Place("runs", (), "busy-training", ("j", "k"), cursor_line),
-    Place("help", (), "busy-training", ("?", "escape"), found("Help: Runs")),
+    Place("help", (), "busy-training", ("?", "?"), found("Help: Runs")),
     Place("run: plots", ("{busy}", "enter"), "learning", ("left", "left", "right", "right"), plot_cursor),
     Place("run: pages", ("{busy}", "enter"), "learning", ("f", "o"), found("key +value")),
     Place("live: pause", ("{busy}", "l"), "LIVE", ("space", "l"), found("paused|LIVE")),
