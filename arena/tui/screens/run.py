@@ -138,7 +138,8 @@ class RunScreen(ArenaScreen):
         marks = [Mark(row.step, LEVEL[row.level].glyph) for row in data.alarms if row.level in LEVEL]
         grid.set_charts(data.charts, marks, data.steps)
         self.set_class(not data.charts, "-empty")
-        self.query_one("#nothing", Static).update(no_figures(data.row))
+        if not data.charts:
+            self.query_one("#nothing", Static).update(no_figures(data.row))
         if self.focused is None and data.charts:
             grid.focus()
 
@@ -173,10 +174,10 @@ class RunScreen(ArenaScreen):
         self._put("#phases", phase_line(data.phases, width))
 
     def _put(self, selector: str, content: Content) -> None:
-        """Show this unless it is there already: an update lays the screen out anew."""
+        """Show this in a line of its own, unless it is there already."""
         widget = self.query_one(selector, Static)
         if widget.content != content:
-            widget.update(content)
+            widget.update(content, layout=False)
 
     def on_resize(self) -> None:
         self._draw()

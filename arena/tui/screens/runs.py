@@ -111,7 +111,8 @@ class RunsScreen(ArenaScreen):
         table.display = bool(scan.rows)
         empty = self.query_one("#empty", Static)
         empty.display = not scan.rows
-        empty.update(_first_steps())
+        if not scan.rows:
+            empty.update(_first_steps())
         self.query_one("#preview").display = bool(scan.rows)
         if scan.rows and self.focused is None:
             table.focus()

@@ -179,9 +179,13 @@ class TablesScreen(ArenaScreen):
         width = self.query_one("#table-pane").scrollable_content_region.width
         if self._grid is not None:
             current = self._matrix.current
-            detail.update(meeting_line(*current, self._grid.cells.get(current), width) if current else "")
+            words = meeting_line(*current, self._grid.cells.get(current), width) if current else Content()
         elif (found := self._table.current) is not None:
-            detail.update(line_in_full(self._table.sheet, found, width, _DETAIL))
+            words = line_in_full(self._table.sheet, found, width, _DETAIL)
+        else:
+            return
+        if detail.content != words:
+            detail.update(words)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)

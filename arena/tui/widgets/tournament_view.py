@@ -55,7 +55,8 @@ class TournamentView(Container):
     def show(self, shown: Evaluation, game: str, by_rating: bool, computing: bool) -> None:
         """Show a run as it stands, and the matrix of a game, or of all together where that is empty."""
         now = cast("ArenaApp", self.app).clock()
-        self.query_one("#progress", Static).update(standings.progress_line(shown, now, self.size.width))
+        progress = standings.progress_line(shown, now, self.size.width)
+        self.query_one("#progress", Static).update(progress, layout=False)
         self._show_notice(shown, computing)
         grid = standings.make_grid(shown.results, shown.plan, game, by_rating)
         if grid != self.matrix.grid:
@@ -70,6 +71,8 @@ class TournamentView(Container):
     def _show_notice(self, shown: Evaluation, computing: bool) -> None:
         notice = self.query_one("#notice", Static)
         notice.display = shown.missing
+        if not shown.missing:
+            return
         if shown.run.running:
             notice.update("No results yet: they come with the first complete pairs.")
         elif computing:
