@@ -93,7 +93,8 @@ class ResultFile:
         if finished:
             self.result = result
         try:
-            self._write(result, counts[0], finished)
+            # counted anew: more may be stored by now, but nothing in the result is missing from the count
+            self._write(result, self._counts()[0], finished)
         except ArenaError as error:
             if not self._failed:
                 job.note(f"warning: {error}")

@@ -22,6 +22,7 @@ import json
 import math
 import os
 import re
+import shutil
 import sqlite3
 import statistics
 import subprocess
@@ -163,8 +164,8 @@ def prepared(matches: int) -> Path:
     if not (root / BIG / "result.json").exists():
         root.mkdir(exist_ok=True)
         build_big(root / BIG, matches)
-    if not (root / BUSY).exists():
-        build_busy(root / BUSY)
+    shutil.rmtree(root / BUSY, ignore_errors=True)  # it has grown since
+    build_busy(root / BUSY)
     return root
 
 
@@ -248,7 +249,7 @@ def go_to(terminal: Terminal, place: Place) -> None:
             terminal.type(key)
             terminal.settle(0.3, 2)
     terminal.wait_for(place.ready)
-    terminal.wait(lambda: "Loading" not in terminal.text, 30)
+    terminal.wait(lambda: "Loading" not in terminal.text and "reading," not in terminal.text, 60)
     terminal.settle(0.5, 2)
 
 
