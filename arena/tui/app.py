@@ -28,6 +28,7 @@ from textual.screen import Screen
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
 from arena.runs.paths import runs_root
+from arena.tui.garbage import QuietCollector
 from arena.tui.settings import Settings, load_settings, state_dir
 from arena.tui.text import Harmless
 from arena.tui.theme import DARK, THEMES
@@ -93,6 +94,7 @@ class ArenaApp(App[None]):
         self.root = root or runs_root()
         self.settings = settings or Settings()
         self.clock = clock
+        self._collector = QuietCollector()
         self.run_dir: Path | None = None
         """The run that the user last looked at: `2`, `3` and `5` are about it."""
         if self.no_color:
@@ -116,9 +118,19 @@ class ArenaApp(App[None]):
         return RunsScreen()
 
     def on_mount(self) -> None:
-        self.call_after_refresh(_settle)
+        if not gc.isenabled():
+            self.call_after_refresh(self._collect_quietly)
         for problem in self._problems:
             self.say(f"Not used: {problem}", "warning")
+
+    def _collect_quietly(self) -> None:
+        self._collector.begin()
+        self.set_interval(1.0, self._collector.look)
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self._collector.key()
+        await super().on_event(event)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if self.animation_level == "none" and hasattr(event.widget, "cursor_blink"):
@@ -301,13 +313,6 @@ class ArenaApp(App[None]):
     def action_help_quit(self) -> None:
         """Ctrl-C, which many press to leave."""
         self.say("Press q to leave; runs go on.")
-
-
-def _settle() -> None:
-    """After the first frame: what is loaded stays, so the collector need not look at it; see `arena.__main__`."""
-    if not gc.isenabled():
-        gc.freeze()
-        gc.enable()
 
 
 def _exists(name: str) -> bool:

@@ -198,7 +198,7 @@ class RunScreen(ArenaScreen):
     def action_page(self, name: str) -> None:
         """Open a page and give it the focus; once more gives it back to the plots."""
         again = self._switcher.current == name and self.query_one(PageLine).lit
-        self.set_class(not again, "-open")
+        self._set_open(not again)
         self._switcher.current = name
         self.query_one(PageLine).current = name
         if again:
@@ -207,9 +207,13 @@ class RunScreen(ArenaScreen):
             self._page_focus(name).focus()
         self.refresh_bindings()
 
+    def _set_open(self, is_open: bool) -> None:
+        """Where the page fills a short screen; on others the class changes no style, and restyling all would be slow."""
+        self.set_class(is_open, "-open", update=self.has_class("-short"))
+
     async def action_leave(self) -> None:
         if self.has_class("-open") and self.has_class("-short"):
-            self.remove_class("-open")
+            self._set_open(False)
             self._grid.focus()
         elif self._grid.enlarged:
             self._grid.enlarged = False
@@ -236,7 +240,7 @@ class RunScreen(ArenaScreen):
         step = getattr(message.item, "step", None)
         if step is not None:
             self._grid.cursor = step
-            self.remove_class("-open")
+            self._set_open(False)
             self._grid.focus()
 
     def on_table_highlighted(self) -> None:

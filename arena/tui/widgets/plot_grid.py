@@ -113,7 +113,7 @@ class PlotGrid(VerticalScroll, can_focus=True):
         self._arrange()
 
     def watch_has_focus(self, _has_focus: bool) -> None:
-        super().watch_has_focus(_has_focus)
+        self.app.stylesheet.apply(self)  # itself alone: the inherited method restyles every plot
         self._mark()
 
     def on_resize(self) -> None:
