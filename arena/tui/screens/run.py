@@ -208,7 +208,7 @@ class RunScreen(ArenaScreen):
         self.refresh_bindings()
 
     def _set_open(self, is_open: bool) -> None:
-        """Where the page fills a short screen; on others the class changes no style, and restyling all would be slow."""
+        """The page fills a short screen; on others the class changes no style, and restyling all would be slow."""
         self.set_class(is_open, "-open", update=self.has_class("-short"))
 
     async def action_leave(self) -> None:
