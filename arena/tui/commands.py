@@ -9,6 +9,7 @@ from typing import NamedTuple
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from arena.tui.app import ArenaApp
+from arena.tui.settings import keep_theme
 from arena.tui.text import line
 
 
@@ -51,8 +52,12 @@ class ArenaCommands(Provider):
         app = self.app
         assert isinstance(app, ArenaApp)
         for name in sorted(app.available_themes):
-            yield Command(f"theme: {name}", "Until you leave; settings.toml keeps it.", partial(_choose, app, name))
+            yield Command(f"theme: {name}", "Kept until you choose another.", partial(_choose, app, name))
 
 
 def _choose(app: ArenaApp, theme: str) -> None:
     app.theme = theme
+    try:
+        keep_theme(theme)
+    except OSError as error:
+        app.say(f"The theme is not kept: {error.strerror}.", "warning")

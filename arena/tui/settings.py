@@ -8,7 +8,8 @@
 
     themes/NAME.toml             primary = "#7aa2c8" and whatever else of Textual's theme: dark, accent, [variables], …
 
-A file that cannot be used changes nothing but what the user is told.
+A file that cannot be used changes nothing but what the user is told. A theme chosen in the palette is kept in the
+state directory, and holds until `settings.toml` is changed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,7 @@ def config_dir() -> Path:
 
 
 def state_dir() -> Path:
-    """Where what was copied and the log of errors go."""
+    """Where what was copied, the chosen theme and the log of errors go."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "spiral-arena"
 
 
@@ -57,6 +59,8 @@ def load_settings(folder: Path | None = None) -> Settings:
     folder = folder or config_dir()
     problems: list[str] = []
     values = _checked(folder / "settings.toml", _read(folder / "settings.toml", problems), problems)
+    if (chosen := _chosen_theme(folder / "settings.toml")) is not None:
+        values["theme"] = chosen
     themes = []
     try:
         found = sorted((folder / "themes").glob("*.toml"))
@@ -67,6 +71,23 @@ def load_settings(folder: Path | None = None) -> Settings:
         if (theme := _theme(path, problems)) is not None:
             themes.append(theme)
     return Settings(**values, themes=tuple(themes), problems=tuple(problems))
+
+
+def keep_theme(name: str) -> None:
+    """Begin with this theme from now on. Raises OSError."""
+    state_dir().mkdir(parents=True, exist_ok=True)
+    (state_dir() / "theme").write_text(name, encoding="utf-8")
+
+
+def _chosen_theme(settings: Path) -> str | None:
+    """The theme that was chosen last in the palette, unless the settings are newer."""
+    path, written = state_dir() / "theme", 0
+    with suppress(OSError):
+        written = settings.stat().st_mtime_ns
+    with suppress(OSError, UnicodeDecodeError):
+        if path.stat().st_mtime_ns > written:
+            return path.read_text(encoding="utf-8")
+    return None
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, Any]:

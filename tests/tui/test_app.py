@@ -157,6 +157,26 @@ def test_a_bad_settings_file_means_the_default_and_a_toast(all_runs: Path, tmp_p
     use(all_runs, steps, settings=load_settings())
 
 
+def test_a_theme_chosen_in_the_palette_is_kept_until_the_settings_change(all_runs: Path, tmp_path: Path) -> None:
+    async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
+        await pilot.press("ctrl+p")
+        await wait_for(pilot, lambda: app.screen.query(Input))
+        await pilot.press(*"theme: arena-light")
+        await wait_for(pilot, lambda: "theme: arena-light" in text_of(app))
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: app.theme == "arena-light")
+
+    assert load_settings().theme == "arena-dark"
+    use(all_runs, steps)
+    assert load_settings().theme == "arena-light"
+    later = (tmp_path / "state" / "spiral-arena" / "theme").stat().st_mtime_ns + 10**9
+    settings = tmp_path / "config" / "spiral-arena" / "settings.toml"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text('theme = "nord"\n')
+    os.utime(settings, ns=(later, later))
+    assert load_settings().theme == "nord"
+
+
 @pytest.mark.parametrize("theme", ["arena-dark", "arena-light", "ansi-dark", "ansi-light", "nord"])
 def test_themes_show_the_same_words(all_runs: Path, theme: str) -> None:
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
