@@ -21,6 +21,8 @@ import pyte
 import pytest
 import run_dirs
 from conftest import make_app, wait_for
+from textual.css.model import SelectorType
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -362,3 +364,17 @@ def test_figures_are_short_and_honest() -> None:
     assert len(sparkline(list(range(1000)), 8)) == 8
     assert sparkline([1.0], 8) == sparkline([], 8) == sparkline([None, None], 8) == ""
     assert sparkline([2.0, 2.0, None], 8) == "▄▄"
+
+
+def test_styles_of_one_screen_touch_no_other() -> None:
+    """Textual keeps the styles of every screen that was ever open: a bare `#board` of one is a `#board` of all."""
+    folder = ROOT / "arena" / "tui"
+    ours = {name for path in folder.rglob("*.py") for name in re.findall(r"^class (\w+)", path.read_text(), re.M)}
+    for path in sorted(folder.glob("screens/*.tcss")):
+        stylesheet = Stylesheet(variables=ArenaApp().get_css_variables())
+        stylesheet.add_source(path.read_text(), (str(path), ""))
+        selectors = [rule.selectors[0] for rules in stylesheet.rules for rule in rules.selector_set]
+        assert selectors
+        for selector in selectors:
+            assert selector.type is SelectorType.TYPE, f"{path.name}: {selector.css}"
+            assert selector.name in ours, f"{path.name}: {selector.css}"
