@@ -270,6 +270,8 @@ def _planned(kind: str, config: Mapping[str, Any]) -> int | None:
     if kind == "match":
         return 1
     players, pairs = config.get("players"), config.get("pairs")
+    if config.get("format", "round-robin") != "round-robin":
+        return None  # the job tells
     if kind not in ("tournament", "head-to-head") or not isinstance(players, list) or not isinstance(pairs, int):
         return None
     return comb(len(players), 2) * len(_games(config)) * pairs * 2

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from arena.tui.format import count
@@ -187,9 +187,11 @@ class LaunchScreen(ArenaScreen):
             changed = self._draft is not None and self._draft.changed
             self.summarise(*summary(self._checked, self._aside.estimate, changed))
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        words = help_words(str(getattr(event.widget, "HELP", "") or ""))
-        self.query_one("#about", Static).update(words, layout=False)
+    def watch_focused(self, focused: Widget | None) -> None:
+        """Say what the field is for in the frame that shows the focus: DescendantFocus comes a frame later."""
+        if focused is not None:
+            words = help_words(str(getattr(focused, "HELP", "") or ""))
+            self.query_one("#about", Static).update(words, layout=False)
 
     # Doing
 
