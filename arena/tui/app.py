@@ -19,6 +19,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from textual import events
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
@@ -55,7 +56,7 @@ PLACES = (
 )
 
 
-TABLED_KINDS = ("tournament", "head-to-head", "ood")
+TABLED_KINDS = ("tournament", "head-to-head", "ood", "imported")
 """Kinds of runs whose screen is the tournament's."""
 
 
@@ -150,6 +151,12 @@ class ArenaApp(App[None]):
             node.set_class(node.has_class("section"), "-lit")
 
     # Navigation: the one place that knows which screen shows what.
+
+    def pop_screen(self) -> AwaitComplete:
+        """Close the screen in front, and clear up after it once the one below has been painted."""
+        if not self.screen.is_modal:
+            self.set_timer(0.25, self._collector.screen_left)
+        return super().pop_screen()
 
     def show_runs(self) -> None:
         """Back to the list of runs, closing what is open."""

@@ -22,6 +22,7 @@ from arena.runs.launch import create_run, detach, job_command
 from arena.runs.paths import CONFIG_JSON, checkpoints_dir, run_dirs, runs_root
 from arena.runs.record import Status, read_record, run_status
 from arena.runs.store import RunReader
+from arena.tui.collect.apis import find_apis, is_api
 
 T = TypeVar("T")
 _BOTS = ("random", "optimal", "scripted")
@@ -38,6 +39,10 @@ class Choice:
     about: str
     older: bool = False
     """A checkpoint before the newest of its run."""
+    begins: str = ""
+    """Where it is no player yet, because a model has to be named: how a spec of it begins."""
+    ready: bool = True
+    """Whether all that it needs is there: of an API its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,9 @@ class Draft:
     pairs: str = "100"
     seed: str = "0"
     concurrency: str = "64"
+    max_cost: str = ""
+    max_tokens: str = ""
+    prices: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,7 @@ def read_offer(root: Path) -> Offer:
         problem = str(error)
     players = [Choice(name, player_info(name).title) for name in _BOTS if name in discover("arena.players")]
     players += [Choice(f"ckpt:{path.name}", "bundled model") for path in _bundled()]
+    players += [Choice(api.template, api.about, begins=api.begins, ready=api.ready) for api in find_apis()]
     for path in paths:
         with suppress(ArenaError):
             players += _checkpoints(path, root)

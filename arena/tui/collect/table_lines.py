@@ -23,18 +23,11 @@ MEASURES = {
 EVALUATED = ("score", "eval_forfeit_rate", *MEASURES)
 ALL_BOTS = "all bots"
 _BOTS = ("random", "scripted", "optimal")
-_API = ("openai", "gemini", "mistral", "openrouter", "vllm")
 _ALL = "all"
 _UTILITY = "utility"
 
 Bounds = Mapping[tuple[str, str, str], tuple[float, float, int]]
 """Intervals of averages, and their numbers of games, by what they are over, player and opponent."""
-
-
-def is_api(spec: str) -> bool:
-    """Whether a player's spec names a model behind an API."""
-    head, colon, _ = spec.partition(":")
-    return bool(colon) and head in _API
 
 
 # Evaluations

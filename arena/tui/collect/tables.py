@@ -20,6 +20,7 @@ from arena.runs.record import read_record
 from arena.runs.rows import MetricRow
 from arena.runs.store import DB_NAME, NoRows, RunReader
 from arena.tui.collect import charts
+from arena.tui.collect.apis import is_api
 from arena.tui.collect.results import Evaluation, ResultsReader
 from arena.tui.collect.runs import RunRow, read_row
 from arena.tui.collect.table_kinds import API, HEAD_TO_HEAD, KINDS, OOD, SCORES
@@ -29,14 +30,13 @@ from arena.tui.collect.table_lines import (
     Bounds,
     crossed,
     evaluation_lines,
-    is_api,
     training_lines,
     units_of,
 )
 from arena.tui.format import short_names
 from arena.tui.sheet import Line, Sheet
 
-EVALUATIONS = ("tournament", "head-to-head", "ood")
+EVALUATIONS = ("tournament", "head-to-head", "ood", "imported")
 _RECENT = 500
 """Figures of one name in which the last evaluation is found."""
 _MOST_NAMES = 300
