@@ -35,7 +35,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/pip
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/pip
-	$(PIP) -e '.[dev,tensorboard,textarena]'
+	$(PIP) -e '.[dev,serve,tensorboard,textarena]'
 	@touch $@ $(VENV)/.installed
 
 $(BIN)/pip:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,16 +18,22 @@ from typing import Any, cast
 from rich.console import Console
 
 from arena.config.base import Config, read_json
+from arena.config.limits import LimitsConfig, add_limits, with_limits
 from arena.core.program import run_program
 from arena.core.registry import load_part
 from arena.core.sanitise import one_line
+from arena.runs.damage import check_run
 from arena.runs.job import Job, run_job
 from arena.runs.paths import CONFIG_JSON, find_run
 from arena.runs.record import Status, read_record, run_status
+from arena.runs.store import DB_NAME
 from evals.export import to_csv, to_latex, to_markdown
-from evals.result_file import ResultFile
+from evals.match_lines import write_matches
+from evals.page.document import write_page
+from evals.result_file import ResultFile, whole_result
+from evals.spending import keep_limits, render_ledger
 
-FORMATS = ("table", "json", "md", "csv", "latex")
+FORMATS = ("table", "json", "md", "csv", "latex", "html", "jsonl")
 _EXPORTS = {"md": to_markdown, "csv": to_csv, "latex": to_latex}
 MIN_WIDTH = 160
 """Columns of a table that goes to no terminal."""
@@ -44,6 +49,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evals", description="Do or continue the job of a run directory.")
     parser.add_argument("run", help="run directory or id")
     parser.add_argument("--concurrency", type=int, help="matches in flight at once, instead of the configured number")
+    add_limits(parser)
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print the result")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     parser.add_argument("--show", action="store_true", help="play nothing, print what is stored")
@@ -54,25 +60,30 @@ def _main(args: argparse.Namespace) -> int:
     run_dir = find_run(args.run)
     record = read_record(run_dir)
     suite = load_part("evals.suites", "kind of job", record.kind.replace("-", "_"))
+    finished = run_status(run_dir, record) is Status.FINISHED
+    if args.show or finished:
+        check_run(run_dir / DB_NAME)
     if args.show:
-        _print(suite, suite.build_result(run_dir), args.format)
+        _write(suite, run_dir, whole_result(suite, run_dir), args.format)
         return 0
     config = read_json(cast("type[Config]", suite.CONFIG), run_dir / CONFIG_JSON)
     file = ResultFile(suite, run_dir, config)
-    if run_status(run_dir, record) is Status.FINISHED:
+    if finished:
         file.complete()
     else:
         if args.concurrency is not None:
             config = config.model_copy(update={"concurrency": args.concurrency})
-        if not _play(suite, run_dir, config, file):
-            resume = f"spiral-arena {record.kind} --resume {shlex.quote(str(run_dir))}"
-            print(f"stopped; what was played is stored. Resume: {one_line(resume)}", file=sys.stderr)
+        if isinstance(config, LimitsConfig):
+            config = with_limits(config, vars(args))
+        if not _play(suite, run_dir, config, file, vars(args)):
+            resume = one_line(record.resume_command(run_dir))
+            print(f"stopped; what was played is stored. Resume: {resume}", file=sys.stderr)
             return 1
-    _print(suite, file.result or suite.build_result(run_dir), args.format)
+    _write(suite, run_dir, file.result or whole_result(suite, run_dir), args.format)
     return 0
 
 
-def _play(suite: ModuleType, run_dir: Path, config: Config, file: ResultFile) -> bool:
+def _play(suite: ModuleType, run_dir: Path, config: Config, file: ResultFile, limits: dict[str, Any]) -> bool:
     """Do the work; False where it was asked to stop before its end."""
 
     async def work(job: Job) -> None:
@@ -80,8 +91,20 @@ def _play(suite: ModuleType, run_dir: Path, config: Config, file: ResultFile) ->
             await suite.play(job, config)
 
     with run_job(run_dir) as job:
+        if isinstance(config, LimitsConfig):
+            keep_limits(run_dir, limits)
         asyncio.run(work(job))
     return not job.stopped
+
+
+def _write(suite: ModuleType, run_dir: Path, result: dict[str, Any], form: str) -> None:
+    """The result on stdout; what holds the matches too is written piece by piece."""
+    if form == "html":
+        write_page(run_dir, result, sys.stdout.write)
+    elif form == "jsonl":
+        write_matches(run_dir, sys.stdout.write)
+    else:
+        _print(suite, result, form)
 
 
 def _print(suite: ModuleType, result: dict[str, Any], form: str) -> None:
@@ -94,6 +117,8 @@ def _print(suite: ModuleType, result: dict[str, Any], form: str) -> None:
         if not console.is_terminal:
             console = Console(markup=False, highlight=False, width=MIN_WIDTH)
         console.print(suite.render(result))
+        if "ledger" in result:
+            console.print("", render_ledger(result["ledger"]), sep="\n")
         return
     print(text)
 

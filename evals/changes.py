@@ -31,7 +31,7 @@ class Meetings(NamedTuple):
     @classmethod
     def of(cls, encounters: Iterable[Encounter]) -> Meetings:
         found: dict[tuple[str, str, str], Mapping[int, Pair]] = {}
-        for game, a, b, pairs in encounters:
+        for game, a, b, pairs, _ in encounters:
             found[game, a, b] = {first.pair: Pair(first.return_a, second.return_a) for first, second in pairs}
             found[game, b, a] = {first.pair: Pair(second.return_b, first.return_b) for first, second in pairs}
         return cls(found)

@@ -16,8 +16,9 @@ Row = Mapping[str, Any]
 
 
 def to_markdown(result: Mapping[str, Any]) -> str:
-    """Every table of the result under its name."""
-    parts = [f"## {name}\n\n{_markdown_table(rows)}" for name, rows in tables(result).items()]
+    """The notes on the result, then every table of it under its name."""
+    parts = [f"{_markdown_cell(note)}\n" for note in notes(result)]
+    parts += [f"## {name}\n\n{_markdown_table(rows)}" for name, rows in tables(result).items()]
     return "\n".join(parts).rstrip("\n")
 
 
@@ -36,8 +37,9 @@ def to_csv(result: Mapping[str, Any]) -> str:
 def to_latex(result: Mapping[str, Any]) -> str:
     """Every table of the result as a float; needs the packages booktabs and graphicx."""
     found = tables(result).items()
+    remarks = [f"% {note}" for note in notes(result)]
     parts = [latex_table(name, [_flat(row) for row in rows], _about(result, rows)) for name, rows in found]
-    return "\n".join([LATEX_PACKAGES, *parts]).rstrip("\n")
+    return "\n".join([LATEX_PACKAGES, *remarks, *parts]).rstrip("\n")
 
 
 def _about(result: Mapping[str, Any], rows: Sequence[Row]) -> str:
@@ -64,7 +66,17 @@ def _flat(row: Row) -> Row:
 def tables(result: Mapping[str, Any]) -> dict[str, Sequence[Row]]:
     """The lists of rows in a result, by name; empty ones are left out."""
     lists = {name: value for name, value in result.items() if isinstance(value, list)}
-    return {name: rows for name, rows in lists.items() if rows and all(isinstance(row, dict) for row in rows)}
+    found: dict[str, Sequence[Row]] = {
+        name: rows for name, rows in lists.items() if rows and all(isinstance(row, dict) for row in rows)
+    }
+    if "claims" in found:
+        found["claims"] = [{**row, "game": row.get("game") or "all games"} for row in found["claims"]]
+    return found
+
+
+def notes(result: Mapping[str, Any]) -> list[str]:
+    """What is to be known of where the figures come from, a line each."""
+    return [one_line(str(note), 1000) for note in result.get("notes", ())]
 
 
 def columns_of(rows: Sequence[Row]) -> list[str]:

@@ -20,7 +20,7 @@ from arena.core.events import Event, IllegalReply, MatchEnded, TurnStarted, Turn
 from arena.core.player import Player, Reply, View
 from arena.core.sanitise import one_line
 from arena.runs.rows import PartialRow
-from evals.match_log import MatchLog
+from evals.match_log import MatchLog, kept
 from evals.schedule import PlannedMatch
 
 SLOTS = 8
@@ -169,7 +169,7 @@ class Feature:
         return _Overheard(players[0], self._hear), _Overheard(players[1], self._hear)
 
     def _hear(self, text: str) -> None:
-        self._text = text
+        self._text = kept(text)
         self._featured.changed(self)
 
     def add(self, event: Event) -> None:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arena.core.errors import InfrastructureError
+from arena.core.errors import InfrastructureError, PlayerStopped
 from arena.core.game import Action, Illegal, State
 from arena.core.keys import derive_key
 from arena.core.match import make_view
@@ -177,8 +177,8 @@ async def _ask(player: Player, state: State, view: View) -> Action:
         try:
             reply = await player.act(view)
             break
-        except InfrastructureError:
-            if attempt == REPLAYS:
+        except InfrastructureError as error:
+            if attempt == REPLAYS or isinstance(error, PlayerStopped):
                 raise
     action = state.parse(reply.answer)
     return ILLEGAL if isinstance(action, Illegal) else action

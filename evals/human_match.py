@@ -16,7 +16,7 @@ from typing import Any
 
 from arena.config.play import PlayConfig
 from arena.core.errors import ArenaError
-from arena.core.events import Event, IllegalReply, MatchEnded, MatchStarted, Partial, TurnStarted, TurnTaken
+from arena.core.events import Event, IllegalReply, MatchEnded, MatchStarted, Partial, TurnStarted, TurnTaken, Void
 from arena.core.game import GameInfo
 from arena.core.match import play
 from arena.core.player import Player, Reply, Usage, View
@@ -63,6 +63,8 @@ class HumanMatch:
         self._caught_up = False
         """Whether the match is past the replies that stood when it was last begun."""
         self._voids = 0
+        self._stops = False
+        """Whether the opponent said that it cannot go on."""
 
     def _seated(self, seat: int, opponents: Mapping[str, Player]) -> Player:
         return self._human if seat in self._config.humans else opponents[self._config.players[seat]]
@@ -84,7 +86,7 @@ class HumanMatch:
             if log is not None:
                 failures = failures + 1 if len(self._rows) == before else 1
                 self._voids += 1
-                if failures > REPLAYS:
+                if failures > REPLAYS or self._stops:
                     raise ArenaError(f"The opponent could not answer: {log.void}", "Resume to try it again.")
             elif request is None:
                 self._job.stopped = True
@@ -135,6 +137,8 @@ class HumanMatch:
                 self._attempt, self._illegal = event.attempt + 1, event.reason
             case Partial():
                 self._job.store.grow_partial(SLOT, event.text)
+            case Void():
+                self._stops = event.stops
             case MatchEnded():
                 self._turn = event.turns
             case _:

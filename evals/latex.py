@@ -67,7 +67,7 @@ def _head(column: str) -> str:
 def _arrange(rows: Sequence[Row], fold: bool = True) -> tuple[list[dict[str, tuple[str, bool]]], str]:
     """The printed cells by column, each with whether it is a number, and the line on what all rows share."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    spans = _intervals(columns)
+    spans = intervals(columns)
     bounds = {bound for pair in spans.values() for bound in pair}
     cells: list[dict[str, tuple[str, bool]]] = [{} for _ in rows]
     common: list[str] = []
@@ -88,7 +88,7 @@ def _arrange(rows: Sequence[Row], fold: bool = True) -> tuple[list[dict[str, tup
     return cells, f"In every row: {', '.join(common)}." if common else ""
 
 
-def _intervals(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
+def intervals(columns: Sequence[str]) -> dict[str, tuple[str, str]]:
     """The columns that two others bound: `x_low` and `x_high` those of x, `low` and `high` those of the one before."""
     spans: dict[str, tuple[str, str]] = {}
     for before, low, high in zip(columns, columns[1:], columns[2:], strict=False):

@@ -7,6 +7,11 @@ from arena.core.player import Reply
 from arena.runs.rows import MatchRow, TurnRow
 from evals.schedule import PlannedMatch
 
+KEPT = 400_000
+"""Characters of a thought or of a whole reply that are stored: more than any model's longest answer."""
+ANSWER_KEPT = 20_000
+"""Characters of an answer that are stored; longer ones are no action of any game."""
+
 
 class MatchLog:
     """Makes the rows of one match from its events."""
@@ -45,18 +50,25 @@ def _turn_row(event: TurnTaken | IllegalReply, reply: Reply, action: str | None,
         attempt=event.attempt,
         seat=event.seat,
         observation=event.observation,
-        thought=reply.thought,
-        answer=reply.answer,
-        text=reply.text,
+        thought=kept(reply.thought),
+        answer=kept(reply.answer, ANSWER_KEPT),
+        text=kept(reply.text),
         action=action,
-        illegal=illegal,
+        illegal=kept(illegal, ANSWER_KEPT),
         finish_reason=reply.finish_reason,
         prompt_tokens=reply.usage.prompt_tokens,
         completion_tokens=reply.usage.completion_tokens,
         reasoning_tokens=reply.usage.reasoning_tokens,
         seconds=reply.seconds,
         board=board,
+        thought_source=reply.thought_source,
+        thought_kind=reply.thought_kind,
     )
+
+
+def kept(text: str, limit: int = KEPT) -> str:
+    """The text as it is stored: cut where a reply floods, saying by how much."""
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit} more characters)"
 
 
 def match_row(planned: PlannedMatch, log: MatchLog, voids: int, seconds: float) -> MatchRow:

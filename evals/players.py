@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from arena.config.checks import check_players
+from arena.config.limits import LimitsConfig
 from arena.core.errors import ArenaError, UsageError
 from arena.core.player import Player
 from arena.core.registry import GameSpec, PlayerSpec, player_module
@@ -24,6 +25,7 @@ from arena.runs.checkpoints import MANIFEST
 from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON, RECORD, find_run
 from arena.runs.store import RunReader
+from evals.spending import kept_ledger
 
 EVENT = "players"
 """Kind of the event that holds the pins, by player, as JSON."""
@@ -48,8 +50,12 @@ class Pin:
 
 
 @asynccontextmanager
-async def open_players(job: Job, names: Iterable[str], games: Sequence[GameSpec]) -> AsyncIterator[dict[str, Player]]:
+async def open_players(
+    job: Job, names: Iterable[str], games: Sequence[GameSpec], limits: LimitsConfig | None = None
+) -> AsyncIterator[dict[str, Player]]:
     """Load the players by name, models at the weights that this job began with; closes them in the end.
+
+    Those behind APIs share one ledger with the limits of the run, and what they spend is stored as it grows.
 
     Raises UsageError for what a spec gets wrong or a game that a player cannot play, ArenaError where a model cannot
     be loaded, or is no longer the one that earlier matches of the job were played with.
@@ -61,6 +67,7 @@ async def open_players(job: Job, names: Iterable[str], games: Sequence[GameSpec]
         for name, spec in specs.items():
             players[name] = cast(Player, player_module(spec.backend).load(spec))
             stack.push_async_callback(players[name].close)
+        await stack.enter_async_context(kept_ledger(job, players, limits or LimitsConfig()))
         yield players
 
 

@@ -1,4 +1,4 @@
-"""What a run of matches shows: the result as JSON, and as tables for a terminal.
+"""What a run of matches shows: the result as JSON.
 
 The result holds nothing that depends on when, where or how fast the matches were played. Only complete
 pairs count, so a run that is still going on, or was cut off, shows a smaller table of the same kind.
@@ -7,22 +7,26 @@ pairs count, so a run that is still going on, or was cut off, shows a smaller ta
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from arena.core.errors import ArenaError
+from arena.core.errors import ArenaError, UsageError
 from arena.core.registry import GameSpec
 from arena.runs.paths import CONFIG_JSON
 from arena.runs.rows import MatchRow
-from arena.runs.store import RunReader
+from arena.runs.transcripts import TranscriptReader
+from evals.alpha_rank import alpha_masses
+from evals.claims import make_claims
+from evals.distinct import count_distinct, few_distinct
 from evals.ratings import Meeting, rate
+from evals.result_table import render_table as render_table
+from evals.result_table import warned as warned
+from evals.standings import rating_notes as rating_notes
+from evals.standings import render_ratings as render_ratings
 from evals.statistics import Interval, Pair, PairOutcomes, points, score_interval, seat_effect, utility_interval
-from evals.tables import ABSENT, between, figure, make_table, name_cell, signed, span
 
 SCHEMA = 1
 _DIGITS = 6
@@ -37,22 +41,55 @@ class Encounter(NamedTuple):
     a: str
     b: str
     pairs: list[tuple[MatchRow, MatchRow]]
+    distinct: int | None = None
+    """How many of the matches differ; None where that is not known."""
 
     @property
     def returns(self) -> list[Pair]:
         return [Pair(first.return_a, second.return_a) for first, second in self.pairs]
 
 
-def build_result(run_dir: Path) -> dict[str, Any]:
-    """The tournament's JSON: results per game and over all games, ratings, ground truth.
+class Facts(NamedTuple):
+    """What a result has to know of a game. A game that is not ours, of imported matches, is known by its returns."""
 
+    utility: tuple[float, float]
+    chance: bool
+    ood: bool | None
+    """Whether self-play never trains on it; None where it is not our game."""
+
+    @classmethod
+    def of(cls, encounter: Encounter) -> Facts:
+        values = {value for pair in encounter.returns for value in pair}
+        most = max(map(abs, values), default=1.0)
+        known = _known_facts(encounter.game)
+        if known is None:
+            most = 1.0 if values <= {-1.0, 0.0, 1.0} else most
+            return cls((-most, most), False, None)
+        low, high = known.utility
+        return known._replace(utility=(min(low, -most), max(high, most)))
+
+
+@cache
+def _known_facts(name: str) -> Facts | None:
+    try:
+        game = GameSpec.parse(name)
+    except UsageError:
+        return None
+    return Facts(game.new(0).utility, game.game.INFO.chance, not game.game.INFO.trained)
+
+
+def build_result(run_dir: Path, counts: Callable[[MatchRow], bool] | None = None) -> dict[str, Any]:
+    """The tournament's JSON: results per game and over all games, ratings, alpha-rank, claims, ground truth.
+
+    Only matches that `counts` says yes to are looked at, where it is given: then the number of pairs was not fixed
+    beforehand, and there are no claims.
     Raises ArenaError where the run cannot be read.
     """
-    with RunReader(run_dir) as reader:
-        matches = reader.all_matches()
+    with TranscriptReader(run_dir) as reader:
+        encounters = read_encounters(reader, counts)
         truths = reader.truths()
-    encounters = group_matches(matches)
     ratings = rate([Meeting(e.game, e.a, e.b, e.returns) for e in encounters])
+    masses, left_out = alpha_masses({pair: _outcomes(group) for pair, group in _by_players(encounters).items()})
     return {
         "schema": SCHEMA,
         "seed": seed_of(run_dir),
@@ -68,6 +105,11 @@ def build_result(run_dir: Path) -> dict[str, Any]:
             }
             for rating in ratings
         ],
+        "alpha_rank": [
+            {"player": one.player, **interval_row(Interval(*one[1:]), "mass", "low", "high")} for one in masses
+        ],
+        "alpha_rank_left_out": left_out,
+        "claims": claim_rows(encounters) if counts is None else [],
         "ground_truth": [
             {
                 "player": row.player,
@@ -79,7 +121,18 @@ def build_result(run_dir: Path) -> dict[str, Any]:
             }
             for row in truths
         ],
+        "warnings": warning_rows(encounters),
     }
+
+
+def read_encounters(reader: TranscriptReader, counts: Callable[[MatchRow], bool] | None = None) -> list[Encounter]:
+    """Every meeting of a run, with how many of its matches differ."""
+    matches = reader.all_matches()
+    if counts is not None:
+        matches = [match for match in matches if counts(match)]
+    transcripts = reader.transcripts()
+    found = group_matches(matches)
+    return [encounter._replace(distinct=count_distinct(encounter.pairs, transcripts)) for encounter in found]
 
 
 def group_matches(matches: Iterable[MatchRow]) -> list[Encounter]:
@@ -100,10 +153,9 @@ def game_row(encounter: Encounter) -> Row:
 
     `score` is wins + draws / 2 per match where the utility is ±1, else the mean return (`unit` says which);
     `points` is wins + draws / 2 in both. The seat effect is the mean return as seat 0 minus that as seat 1.
-    `ood` marks games that self-play never trains on.
+    `distinct` is how many of the matches differ. `ood` marks games that self-play never trains on.
     """
-    game = GameSpec.parse(encounter.game)
-    utility = game.new(0).utility
+    utility, _, held_out = Facts.of(encounter)
     returns = encounter.returns
     by_points = score_interval(PairOutcomes.of(returns))
     is_points = utility == (-1.0, 1.0)
@@ -115,9 +167,22 @@ def game_row(encounter: Encounter) -> Row:
         "unit": "points" if is_points else "utility",
         "points": round(by_points.score, _DIGITS),
         **_forfeits([encounter]),
+        "distinct": encounter.distinct,
         **interval_row(seat_effect(returns, utility), "seat_effect", "seat_effect_low", "seat_effect_high"),
-        "ood": not game.game.INFO.trained,
+        "ood": held_out,
     }
+
+
+def warning_rows(encounters: Sequence[Encounter]) -> list[Row]:
+    """What a reader of the results should mind: meetings of few distinct games."""
+    return [found for one in encounters for found in few_distinct(_meeting(one), Facts.of(one).chance)]
+
+
+def _meeting(encounter: Encounter) -> Row:
+    return {
+        "game": encounter.game, "a": encounter.a, "b": encounter.b, "pairs": len(encounter.pairs),
+        "distinct": encounter.distinct,
+    }  # fmt: skip
 
 
 def from_side(row: Row, player: str) -> Row:
@@ -136,28 +201,79 @@ def from_side(row: Row, player: str) -> Row:
         "unit": row.get("unit", "points"),
         "forfeits": row[f"forfeits_{ours}"],
         "opponent_forfeits": row[f"forfeits_{theirs}"],
+        "distinct": row.get("distinct"),
     }
 
 
 def overall_rows(encounters: Sequence[Encounter]) -> list[Row]:
     """One line for every two players over all their games, in points; every pair weighs the same."""
-    groups: dict[tuple[str, str], list[Encounter]] = {}
-    for encounter in encounters:
-        groups.setdefault((encounter.a, encounter.b), []).append(encounter)
     return [
         {
             **_counts(a, b, group),
-            **interval_row(
-                score_interval(PairOutcomes.of(p for e in group for p in e.returns)), "score", "low", "high"
-            ),
+            **interval_row(score_interval(_outcomes(group)), "score", "low", "high"),
             **_forfeits(group),
+            "distinct": _distinct(group),
         }
-        for (a, b), group in groups.items()
+        for (a, b), group in _by_players(encounters).items()
     ]
 
 
-def _score_over(group: Sequence[Encounter]) -> Interval:
-    return score_interval(PairOutcomes.of(pair for encounter in group for pair in encounter.returns))
+def _by_players(encounters: Iterable[Encounter]) -> dict[tuple[str, str], list[Encounter]]:
+    """The encounters of each two players, seen from whoever is a in the first of them."""
+    groups: dict[tuple[str, str], list[Encounter]] = {}
+    for encounter in encounters:
+        turned = (encounter.b, encounter.a) in groups
+        one = _turned(encounter) if turned else encounter
+        groups.setdefault((one.a, one.b), []).append(one)
+    return groups
+
+
+def _turned(encounter: Encounter) -> Encounter:
+    """The same from the other side."""
+    other = {"": "", "a": "b", "b": "a"}
+
+    def turn(match: MatchRow) -> MatchRow:
+        return replace(
+            match, a=match.b, b=match.a, leg=1 - match.leg, return_a=match.return_b, return_b=match.return_a,
+            forfeit=other[match.forfeit],
+        )  # fmt: skip
+
+    pairs = [(turn(second), turn(first)) for first, second in encounter.pairs]
+    return encounter._replace(a=encounter.b, b=encounter.a, pairs=pairs)
+
+
+def _outcomes(group: Sequence[Encounter]) -> PairOutcomes:
+    return PairOutcomes.of(pair for encounter in group for pair in encounter.returns)
+
+
+def claim_rows(encounters: Sequence[Encounter]) -> list[Row]:
+    """Who beats whom, over all games (`game` is null) where there are several, and in each game.
+
+    Over all games points are tested, in a game what it is scored by. Holm's correction minds each of these two families
+    by itself.
+    """
+    pooled = [
+        (a, b, [points(pair.as_seat0) + points(pair.as_seat1) - 1 for e in group for pair in e.returns])
+        for (a, b), group in _by_players(encounters).items()
+    ]
+    single = [(e.a, e.b, _totals(e)) for e in encounters]
+    games: list[str | None] = [encounter.game for encounter in encounters]
+    found = list(zip(games, make_claims(single), strict=True))
+    if len(set(games)) > 1:
+        found = [(None, claim) for claim in make_claims(pooled)] + found
+    return [
+        {
+            "game": game, "a": claim.a, "b": claim.b, "pairs": claim.pairs, "better": claim.better,
+            "p": float(f"{claim.p:.6g}"), "p_holm": float(f"{claim.p_holm:.6g}"), "claim": claim.made,
+        }
+        for game, claim in found
+    ]  # fmt: skip
+
+
+def _totals(encounter: Encounter) -> list[float]:
+    if Facts.of(encounter).utility == (-1.0, 1.0):
+        return [points(pair.as_seat0) + points(pair.as_seat1) - 1 for pair in encounter.returns]
+    return [pair.as_seat0 + pair.as_seat1 for pair in encounter.returns]
 
 
 def _counts(a: str, b: str, group: Sequence[Encounter]) -> Row:
@@ -170,6 +286,11 @@ def _counts(a: str, b: str, group: Sequence[Encounter]) -> Row:
         "draws": results.count(0.5),
         "losses": results.count(0.0),
     }
+
+
+def _distinct(group: Sequence[Encounter]) -> int | None:
+    found = [encounter.distinct for encounter in group if encounter.distinct is not None]
+    return sum(found) if len(found) == len(group) else None
 
 
 def _forfeits(group: Sequence[Encounter]) -> Row:
@@ -194,118 +315,3 @@ def seed_of(run_dir: Path) -> int | None:
     except (OSError, ValueError, AttributeError) as error:
         raise ArenaError(f"{path} cannot be read.", "A run has its configuration there.") from error
     return seed if isinstance(seed, int) else None
-
-
-def render_table(result: Mapping[str, Any]) -> RenderableType:
-    """The result as tables that fit 100 columns."""
-    results: Sequence[Row] = result["results"]
-    if not results:
-        return Text("No pair of matches is complete yet.")
-    parts: list[RenderableType] = []
-    games = list(dict.fromkeys(row["game"] for row in results))
-    for game in games:
-        rows = [row for row in results if row["game"] == game]
-        parts += [_result_table(game + " (OOD)" * rows[0]["ood"], rows), Text()]
-    if len(games) > 1:
-        parts += [_result_table("All games", result["overall"]), Text()]
-    return Group(*parts, *render_ratings(result), _legend(results, result["ratings"]))
-
-
-def render_ratings(result: Mapping[str, Any]) -> list[RenderableType]:
-    """The tables of ratings and of ground truth, an empty line below each."""
-    parts: list[RenderableType] = []
-    if result["ratings"]:
-        parts += [_rating_table(result["ratings"]), Text()]
-    truths: Sequence[Row] = result["ground_truth"]
-    for game in dict.fromkeys(row["game"] for row in truths):
-        parts += [_truth_table(game, [row for row in truths if row["game"] == game]), Text()]
-    return parts
-
-
-def _result_table(title: str, rows: Sequence[Row]) -> Table:
-    heads = (("a", "name"), ("b", "name"))
-    numbers = ("W–D–L", "score", "95 %", "forfeits", "voids", "seat effect")
-    seats = any("seat_effect" in row for row in rows)
-    table = make_table(title, (*heads, *((name, "number") for name in numbers[: 6 if seats else 5])))
-    width = max(len(str(row[name])) for row in rows for name in ("wins", "draws", "losses"))
-    for row in rows:
-        even = 0.0 if row.get("unit") == "utility" else 0.5
-        sure = not row["low"] <= even <= row["high"]
-        cells = [
-            name_cell(row["a"]),
-            name_cell(row["b"]),
-            Text("–".join(f"{row[name]:>{width}}" for name in ("wins", "draws", "losses"))),
-            Text(figure(row["score"], even == 0), style="bold" if sure else ""),
-            Text(span(row["low"], row["high"], even == 0)),
-            _forfeit_cell(row),
-            Text(str(row["voids"] or ABSENT)),
-        ]
-        if seats:
-            around = span(row["seat_effect_low"], row["seat_effect_high"], True)
-            cells.append(Text(f"{figure(row['seat_effect'], True, 2)} ({around})"))
-        table.add_row(*cells)
-    return table
-
-
-def _forfeit_cell(row: Row) -> Text:
-    a, b = row["forfeits_a"], row["forfeits_b"]
-    return Text(f"{a} / {b}" if a or b else ABSENT)
-
-
-def _rating_table(rows: Sequence[Row]) -> Table:
-    several = len({row["group"] for row in rows}) > 1
-    table = make_table(
-        "Ratings", [("player", "name"), ("rating", "number"), ("95 %", "number"), ("matches", "number"), ("", "text")]
-    )
-    for row in rows:
-        notes = [f"group {row['group'] + 1}"] * several + ["prior-limited"] * row["prior_limited"]
-        table.add_row(
-            name_cell(row["player"]),
-            Text(signed(row["rating"], 0)),
-            Text(between(signed(row["low"], 0), signed(row["high"], 0))),
-            Text(str(row["matches"])),
-            Text(", ".join(notes), style="dim"),
-        )
-    return table
-
-
-def _truth_table(game: str, rows: Sequence[Row]) -> Table:
-    columns = ["value", "95 %", "replies", "illegal", "floor"]
-    table = make_table(
-        f"Ground truth: {game}", [("player", "name"), ("measure", "text"), *((name, "number") for name in columns)]
-    )
-    for row in rows:
-        illegal, floor = row["detail"].get("illegal"), row["detail"].get("floor")
-        table.add_row(
-            name_cell(row["player"]),
-            name_cell(row["measure"].replace("_", " ")),
-            Text(f"{row['value']:.3f}"),
-            Text(between(f"{row['low']:.3f}", f"{row['high']:.3f}")),
-            Text(str(row["n"])),
-            Text(f"{illegal:.1%}" if illegal else ABSENT),
-            Text(f"{floor:.3f}" if floor else ABSENT),
-        )
-    return table
-
-
-def _legend(rows: Sequence[Row], ratings: Sequence[Row]) -> Text:
-    lines = [
-        "Score: wins + draws / 2, per match, from a's side; bold where its 95 % interval excludes even play.",
-        "Forfeits (of a / of b) are losses of who forfeited. Seat effect: return as seat 0 less as seat 1.",
-    ]
-    if any(row["ood"] for row in rows):
-        lines.append("OOD: not in self-play training; a bundled model's warm start has seen the format.")
-    if any(row["unit"] == "utility" for row in rows):
-        lines.insert(1, "Where it carries a sign: mean return per match.")
-    lines += rating_notes(ratings)
-    return Text("\n".join(lines), style="dim")
-
-
-def rating_notes(ratings: Sequence[Row]) -> list[str]:
-    """What the last column of the ratings means, where it says anything."""
-    lines = []
-    if any(row["prior_limited"] for row in ratings):
-        lines.append("Prior-limited: the results alone, all won or all lost, would put the player infinitely far off.")
-    if any(row["group"] for row in ratings):
-        lines.append("Groups never met, not even through others: ratings compare within a group alone.")
-    return lines

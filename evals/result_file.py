@@ -19,6 +19,7 @@ from arena.core.errors import ArenaError
 from arena.runs.job import Job
 from arena.runs.paths import RESULT_JSON, write_atomic
 from arena.runs.store import RunReader
+from evals.spending import ledger_rows
 
 SECONDS = 2.0
 """Shortest time between two versions while the job goes on."""
@@ -27,10 +28,17 @@ SHARE = 0.05
 
 
 class Suite(Protocol):
-    """A file of `evals/suites`; one without a function `schedule` has one match."""
+    """A file of `evals/suites`: `planned` counts its matches, else `schedule` lists them, else there is one."""
 
     def build_result(self, run_dir: Path) -> dict[str, Any]:
         """The result, from what is stored so far."""
+
+
+def whole_result(suite: Suite, run_dir: Path) -> dict[str, Any]:
+    """The suite's result, and the ledger where a player behind an API took part. Raises ArenaError."""
+    result = suite.build_result(run_dir)
+    rows = ledger_rows(run_dir)
+    return result | {"ledger": rows} if rows else result
 
 
 class ResultFile:
@@ -68,7 +76,7 @@ class ResultFile:
             if json.loads(self._path.read_text(encoding="utf-8"))["finished"]:
                 return
         with suppress(ArenaError):
-            self.result = self._suite.build_result(self._run_dir)
+            self.result = whole_result(self._suite, self._run_dir)
             self._write(self.result, self._counts()[0], True)
 
     async def _keep(self, done: asyncio.Event, job: Job) -> None:
@@ -86,7 +94,7 @@ class ResultFile:
             counts = self._counts()
             if counts == self._shown and not finished:
                 return
-            result = self._suite.build_result(self._run_dir)
+            result = whole_result(self._suite, self._run_dir)
         except ArenaError:
             return  # nothing to show yet
         self._shown = counts
@@ -104,9 +112,15 @@ class ResultFile:
         with RunReader(self._run_dir) as reader:
             return reader.count("match"), reader.count("ground_truth")
 
+    def _count_planned(self) -> int:
+        if (planned := getattr(self._suite, "planned", None)) is not None:
+            return int(planned(self._config))
+        schedule = getattr(self._suite, "schedule", None)
+        return len(schedule(self._config)) if schedule else 1
+
     def _write(self, result: dict[str, Any], played: int, finished: bool) -> None:
         if self._planned is None:
-            schedule = getattr(self._suite, "schedule", None)
-            self._planned = len(schedule(self._config)) if schedule else 1
-        progress = {"finished": finished, "played": played, "planned": self._planned}
+            self._planned = self._count_planned()
+        # A job that is finished had no more to play, also where it ended before all that was planned.
+        progress = {"finished": finished, "played": played, "planned": played if finished else self._planned}
         write_atomic(self._path, json.dumps({**result, **progress}, indent=2) + "\n")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 
+from arena.core.game import Action, State
 from arena.core.keys import match_key
+from arena.core.opening import Openings, position_after
 from arena.core.registry import GameSpec
 
 
@@ -23,6 +25,13 @@ class PlannedMatch:
     leg: int
     key: int
     """The same in both legs: the same luck by seat."""
+    opening: tuple[Action, ...] = ()
+    """Actions that are taken before the players are asked; the same in both legs."""
+
+    @property
+    def start(self) -> State | None:
+        """The position after the opening; None where there is none, and the game begins as it does."""
+        return position_after(self.game, self.key, self.opening) if self.opening else None
 
     @property
     def seats(self) -> tuple[str, str]:
@@ -62,3 +71,24 @@ def schedule_meetings(
 def round_robin(games: Sequence[GameSpec], players: Sequence[str], pairs: int, seed: int) -> list[PlannedMatch]:
     """Every two players meet in every game, in the order given."""
     return schedule_pairs(games, combinations(players, 2), pairs, seed)
+
+
+def gauntlet(
+    games: Sequence[GameSpec], challengers: Sequence[str], field: Sequence[str], pairs: int, seed: int
+) -> list[PlannedMatch]:
+    """Every challenger meets everybody in the field, and no two of either meet each other."""
+    return schedule_pairs(games, product(challengers, field), pairs, seed)
+
+
+def with_openings(matches: Iterable[PlannedMatch], openings: Openings | None) -> list[PlannedMatch]:
+    """The same matches with an opening for each pair; unchanged without `openings`. Raises UsageError."""
+    if openings is None:
+        return list(matches)
+    drawn: dict[tuple[str, int], tuple[Action, ...]] = {}
+    opened = []
+    for planned in matches:
+        luck = (planned.game.name, planned.key)
+        if luck not in drawn:
+            drawn[luck] = openings.draw(planned.game, planned.key)
+        opened.append(replace(planned, opening=drawn[luck]))
+    return opened

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 
 from arena.config.tournament import PairsConfig
 from arena.core.errors import ArenaError
@@ -10,25 +11,39 @@ from arena.core.player import Player
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
 from arena.runs.job import Job
+from arena.runs.record import read_record
 from arena.runs.store import RunReader
 from evals import ground_truth
 from evals.progress import Progress
-from evals.runner import run_matches
+from evals.runner import Outcome, run_matches
 from evals.schedule import PlannedMatch
+
+_REASON_LENGTH = 400
+_POLL_SECONDS = 0.1
 
 
 async def play_schedule(
-    job: Job, config: PairsConfig, schedule: Sequence[PlannedMatch], players: Mapping[str, Player]
+    job: Job,
+    config: PairsConfig,
+    schedule: Sequence[PlannedMatch],
+    players: Mapping[str, Player],
+    title: str = "matches",
+    enough: Callable[[], bool] = lambda: False,
 ) -> None:
     """Play every match that is not stored yet; sets `job.stopped` where it was asked to end.
 
-    Raises ArenaError where matches stayed void; they are tried again on resume.
+    Once there are `enough`, asked often, none is begun any more, and all is well.
+
+    Raises ArenaError where matches are left: they stayed void, or were those of stopped players. A resume tries them
+    again, and every player begins afresh.
     """
     with RunReader(job.run_dir) as reader:
         stored = reader.units()
     waiting = [planned for planned in schedule if planned.unit not in stored]
     done = len(schedule) - len(waiting)
-    with Progress("matches", len(schedule), done) as progress:
+    if enough():
+        return
+    with Progress(title, len(schedule), done) as progress:
         outcome = await run_matches(
             waiting,
             players,
@@ -36,28 +51,75 @@ async def play_schedule(
             concurrency=config.concurrency,
             retries=config.retries,
             on_progress=lambda played, _: progress.update(done + played),
-            should_stop=job.should_stop,
+            should_stop=lambda: job.should_stop() or enough(),
+            on_void=lambda planned, reason: job.note(f"void: {_named(planned)}: {reason}"),
+            on_stopped=lambda player, reason: _tell_stopped(job, player, reason),
         )
+    if enough():
+        return
     job.stopped = outcome.stopped
     if outcome.unplayed and not outcome.stopped:
         raise ArenaError(
-            f"{len(outcome.unplayed)} matches could not be played: {one_line(outcome.reason)}",
-            "All others are stored; resume to try these again.",
+            f"{len(outcome.unplayed)} of {len(schedule)} matches are open: {_why_open(outcome)}",
+            f"All others are stored. Resume: {one_line(read_record(job.run_dir).resume_command(job.run_dir))}",
         )
 
 
-async def measure(job: Job, games: Sequence[GameSpec], players: Mapping[str, Player], seed: int) -> None:
-    """Ground truth of every player in every solved game, one transaction each; may set `job.stopped`."""
+def _named(planned: PlannedMatch) -> str:
+    return f"{planned.game.name}, {planned.a} against {planned.b}, pair {planned.pair}, leg {planned.leg}"
+
+
+def _tell_stopped(job: Job, player: str, reason: str) -> None:
+    text = f"{player} is stopped, and its other matches stay open: {_bare(player, reason)}"
+    job.say(text)
+    job.store.add_event("warning", one_line(text, 500))
+
+
+def _bare(player: str, reason: str) -> str:
+    """The reason without the player's name, which stands before it already."""
+    return reason.replace(f"{player}: ", "", 1).rstrip(".")
+
+
+def _why_open(outcome: Outcome) -> str:
+    stops = [f"{player} was stopped ({_bare(player, why)})" for player, why in outcome.stopped_players.items()]
+    others = [planned for planned in outcome.unplayed if outcome.stopped_players.keys().isdisjoint(planned.seats)]
+    if others:
+        stops.append(f"{len(others)} stayed void ({outcome.reason.rstrip('.')})")
+    return one_line(f"{'; '.join(one_line(stop, _REASON_LENGTH) for stop in stops)}.", 3 * _REASON_LENGTH)
+
+
+async def measure(
+    job: Job, games: Sequence[GameSpec], players: Mapping[str, Player], seed: int, apis: bool = False
+) -> None:
+    """Ground truth of every player in every solved game, one transaction each; may set `job.stopped`.
+
+    That takes thousands of requests a player, so those with a ledger are measured only where `apis` says so.
+    """
     with RunReader(job.run_dir) as reader:
         measured = {(row.player, row.game) for row in reader.truths()}
     solved = [game for game in games if ground_truth.supported(game)]
-    tasks = [(name, game) for game in solved for name in players]
+    left_out = [] if apis else [name for name in players if hasattr(players[name], "ledger")]
+    tasks = [(name, game) for game in solved for name in players if name not in left_out]
+    if solved and left_out:
+        job.say(f"not measured against exact solutions, for thousands of requests each: {', '.join(left_out)}")
     with Progress("ground truth", len(tasks)) as progress:
         for done, (name, game) in enumerate(tasks, start=1):
-            if job.should_stop():
-                job.stopped = True
-                return
             if (name, game.name) not in measured:
-                rows = await ground_truth.measure(players[name], game, seed)
-                job.store.set_truths([ground_truth.truth_row(row) for row in rows])
+                measuring = asyncio.create_task(ground_truth.measure(players[name], game, seed))
+                if not await _done_before_a_stop(job, measuring):
+                    job.stopped = True
+                    return
+                job.store.set_truths([ground_truth.truth_row(row) for row in measuring.result()])
             progress.update(done)
+
+
+async def _done_before_a_stop(job: Job, task: asyncio.Task[list[ground_truth.GroundTruth]]) -> bool:
+    """Wait for a measure; given up where somebody asks to stop meanwhile. Raises what it raises."""
+    while not job.should_stop():
+        await asyncio.wait({task}, timeout=_POLL_SECONDS)
+        if task.done():
+            await task
+            return True
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return False

@@ -10,6 +10,8 @@ from rich.text import Text
 from arena.core.sanitise import one_line
 
 ABSENT = "—"
+MIN_NAME = 10
+"""Least width of a column of names, which fold."""
 
 
 def make_table(title: str, columns: Sequence[tuple[str, str]]) -> Table:
@@ -28,7 +30,7 @@ def make_table(title: str, columns: Sequence[tuple[str, str]]) -> Table:
             justify="right" if kind == "number" else "left",
             no_wrap=kind == "number",
             overflow="fold",
-            min_width=10 if kind == "name" else None,
+            min_width=MIN_NAME if kind == "name" else None,
         )
     return table
 

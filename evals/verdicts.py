@@ -26,6 +26,7 @@ from arena.core.program import run_program
 from arena.core.registry import GameSpec
 from arena.games.kuhn_poker import hand_value
 from arena.games.pig_dice import State as PigState
+from arena.games.tictactoe import EMPTY, MARKS
 from arena.games.tictactoe import State as Board
 from arena.oracles import kuhn_poker, pig_dice, tictactoe
 from arena.runs.matches import MatchReader
@@ -60,8 +61,18 @@ def judge(game: str, turns: Sequence[Turn]) -> Judgement:
         verdicts = tuple(
             _verdict(solved.scale, turn["action"], values) for turn, values in zip(turns, found, strict=True)
         )
-    first = "" if info.chance else spec.new(0).board()
-    return Judgement(game, info.title, info.roles, info.hidden, solved.scale if solved else "", first, verdicts)
+    return Judgement(
+        game, info.title, info.roles, info.hidden, solved.scale if solved else "", _first_board(spec, turns), verdicts
+    )
+
+
+def _first_board(spec: GameSpec, turns: Sequence[Turn]) -> str:
+    """Where nothing is drawn before the first reply, and no opening was played either."""
+    if spec.game.INFO.chance:
+        return ""
+    state = spec.new(0)
+    begins = all(state.observe(turn["seat"]).startswith(turn["observation"]) for turn in turns[:1])
+    return state.board() if begins else ""
 
 
 def _verdict(scale: str, action: Action | None, values: Values | None) -> Verdict | None:
@@ -87,8 +98,8 @@ def _solved(spec: GameSpec) -> _Solved | None:
 
 
 def _tictactoe(turns: Sequence[Turn]) -> list[Values | None]:
-    """Played again from the empty board; no values from where that does not fit."""
-    state: Board | None = Board()
+    """Played again from the first position that is shown; no values from where that does not fit."""
+    state: Board | None = _board_observed(turns[0]) if turns else None
     found: list[Values | None] = []
     for turn in turns:
         if state is not None and state.to_act != turn["seat"]:
@@ -98,6 +109,13 @@ def _tictactoe(turns: Sequence[Turn]) -> list[Values | None]:
             action = state.parse(turn["action"])
             state = None if isinstance(action, Illegal) else state.apply(action)
     return found
+
+
+def _board_observed(turn: Turn) -> Board:
+    """The empty board where the observation shows none."""
+    cells = turn["observation"].partition("\n")[2].split()
+    board = Board("".join(cell if cell in MARKS else EMPTY for cell in cells))
+    return board if len(cells) == len(Board().cells) and board.observe(turn["seat"]) == turn["observation"] else Board()
 
 
 def _kuhn_observed(observation: str) -> Values | None:

@@ -10,11 +10,13 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from arena.config.base import validate
+from arena.config.limits import add_limits, with_limits
 from arena.config.sft import SftConfig
 from arena.config.train import TrainConfig
 from arena.core.errors import ArenaError
@@ -23,6 +25,7 @@ from arena.core.sanitise import one_line
 from arena.runs.job import Job, run_job
 from arena.runs.paths import CONFIG_JSON, find_run
 from arena.runs.record import Status, read_record, run_status
+from evals.spending import keep_limits
 from training.distributed import Ranks, is_first, ranks
 
 FORMATS = ("md", "csv", "json", "latex", "tensorboard")
@@ -36,17 +39,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--export", choices=FORMATS, help="train nothing, write what is stored in this format")
     parser.add_argument("--out", type=Path, help="directory for --export tensorboard, instead of RUN/tensorboard")
+    add_limits(parser)
     args = parser.parse_args(argv)
     if args.export:
         return run_program(lambda: _export(args.run, args.export, args.out))
-    return run_program(lambda: _main(args.run, args.json), f"interrupted. {_resume_line(args.run)}")
+    return run_program(lambda: _main(args.run, args.json, vars(args)), f"interrupted. {_resume_line(args.run)}")
 
 
-def _main(run: str, as_json: bool) -> int:
+def _main(run: str, as_json: bool, limits: dict[str, Any]) -> int:
     run_dir = find_run(run)
     config = read_config(run_dir)
+    if isinstance(config, TrainConfig):
+        config = with_limits(config, limits)
     finished = run_status(run_dir, read_record(run_dir)) is Status.FINISHED
-    if not finished and not run_training(run_dir, config):
+    if not finished and not run_training(run_dir, config, limits):
         print(f"stopped; everything up to here is saved. {_resume_line(str(run_dir))}", file=sys.stderr)
         return 1
     _print_result(run_dir, as_json)
@@ -81,13 +87,14 @@ def read_config(run_dir: Path) -> TrainConfig | SftConfig:
     return validate(TrainConfig, data, str(path))
 
 
-def run_training(run_dir: Path, config: TrainConfig | SftConfig) -> bool:
+def run_training(run_dir: Path, config: TrainConfig | SftConfig, limits: Mapping[str, Any] | None = None) -> bool:
     """Train on all ranks; False where it was asked to stop before its end. Ranks 1 and up end with the process."""
     if not is_first():
         with ranks(config.ranks) as group, ExitStack() as stack:
             _work(run_dir, config, group, None, stack)
         sys.exit(0)
     with run_job(run_dir) as job, ranks(config.ranks) as group, ExitStack() as stack:
+        keep_limits(run_dir, limits or {})
         finished = _work(run_dir, config, group, job, stack)
         job.stopped = not finished
     return finished
@@ -108,9 +115,12 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
     from training.loop import StepReport, train
     from training.report import Live, Recorder
     from training.setup import build
+    from training.spending import Spending
 
     parts, files, warnings = build(run_dir, config, group)
     events = stack.enter_context(asyncio.Runner()).get_loop()
+    met = [*parts.players.values(), getattr(parts.opponent, "player", None)]
+    parts.spending = Spending.of(run_dir, met, config, group)
     if job is None:
         return train(parts, events, lambda _: None, lambda: None, lambda: False)
     state = parts.state
@@ -127,6 +137,8 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
     recorder = Recorder(job.store, parts.estimator, config.name)
     parts.live = stack.enter_context(recorder.live(config.featured, lambda: state.step + 1))
     live = stack.enter_context(Live(config, state.step))
+    if parts.spending is not None:
+        stack.enter_context(parts.spending.kept(job.store, events))
 
     def observe(report: StepReport) -> None:
         counters = {

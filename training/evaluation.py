@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from arena.config.train import EvaluationConfig
+from arena.core.errors import PlayerStopped
 from arena.core.keys import derive_key
 from arena.core.player import Player
 from arena.core.registry import GameSpec
@@ -47,14 +48,18 @@ async def evaluate(
 
     `players` holds `OFFERED`, and the opponents by name; one that is not there is left out. Every evaluation of
     a run uses the same keys, so that differences between steps are not differences of luck.
+
+    Raises PlayerStopped, on every rank, where an opponent could not go on.
     """
     result = Evaluation()
     planned = _schedule(config, games, seed, players)
     played = MatchList()
     mine = [match for match in planned if match.pair % group.world == group.rank]
-    await run_matches(mine, players, played, retries=0)
-    for share in group.gather(played.finished):
+    outcome = await run_matches(mine, players, played, retries=0)
+    for share, stopped in group.gather((played.finished, outcome.stopped_players)):
         result.matches += share
+        for name, reason in stopped.items():
+            raise PlayerStopped(f"{name} was stopped ({reason.rstrip('.')}).")
     result.matches.sort(key=lambda item: item[0].number)
     result.metrics += _scores([match for match, _ in result.matches], step)
     if config.ground_truth:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from arena.config.train import TrainConfig
-from arena.core.errors import ArenaError
+from arena.core.errors import ArenaError, PlayerStopped
 from arena.core.player import Player
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
@@ -35,6 +35,7 @@ from training.learner import Learner, Metrics, Turn
 from training.metrics import MatchSummary, summarise
 from training.opponents import Opponent, Result
 from training.rollout import LiveView, Played, Rollout, collect, games_in_turn, plan, without_samples
+from training.spending import Spending
 from training.states import with_states
 
 MOST_FORFEITS = 0.5
@@ -67,6 +68,8 @@ class Share:
     outcomes: list[tuple[int, int, Outcome]]
     """(match, role, outcome) of every trajectory."""
     matches: list[MatchSummary]
+    stop: str
+    """Why the opponent cannot go on; empty where it can."""
 
 
 @dataclass(slots=True)
@@ -92,6 +95,8 @@ class Parts:
     state: TrainerState
     live: LiveView | None = None
     """Where some of the running step's matches are shown; on the first rank."""
+    spending: Spending | None = None
+    """Where players behind APIs take part."""
     clock: dict[str, float] = field(default_factory=dict)
 
 
@@ -106,7 +111,7 @@ def train(
 
     `observe` and `save` are called on every rank and do their work on the first. Raises ArenaError after
     `max_bad_steps` consecutive steps whose loss or gradient was not finite, or whose matches were all forfeits
-    though the first ones were not.
+    though the first ones were not; and, with all finished steps saved, where an opponent cannot go on.
     """
     config, state, group = parts.config, parts.state, parts.group
     if not state.started:
@@ -116,18 +121,33 @@ def train(
         state.started = True
         save()
     saved = state.step
+    if state.owes_evaluation:
+        _pay_evaluation(parts, events, observe)
+        if state.step == config.steps:
+            save()
     while state.step < config.steps:
         if group.from_first(should_stop()):
             if saved < state.step:
                 save()
             return False
         began = time.perf_counter()
-        report = _step(parts, events)
+        try:
+            report = _step(parts, events)
+        except PlayerStopped as error:
+            if saved < state.step:
+                save()
+            raise _cannot_go_on(state.step, error) from error
         state.step += 1
         state.seconds += time.perf_counter() - began
         parts.former.keep(state.step, parts.offered())
         if evaluates(config, state.step):
-            report.evaluation = events.run_until_complete(_evaluate(parts))
+            try:
+                report.evaluation = events.run_until_complete(_evaluate(parts))
+            except PlayerStopped as error:
+                state.owes_evaluation = True
+                observe(report)
+                save()
+                raise _cannot_go_on(state.step, error) from error
             report.seconds["evaluate"] = parts.clock.pop("evaluate")
             state.seconds += report.seconds["evaluate"]
         observe(report)
@@ -138,6 +158,21 @@ def train(
     return True
 
 
+def _pay_evaluation(parts: Parts, events: asyncio.AbstractEventLoop, observe: Callable[[StepReport], None]) -> None:
+    """Do the evaluation that the last step is owed."""
+    state = parts.state
+    try:
+        evaluation = events.run_until_complete(_evaluate(parts))
+    except PlayerStopped as error:
+        raise _cannot_go_on(state.step, error) from error
+    state.owes_evaluation = False
+    observe(StepReport(state.step, [], {}, {"evaluate": parts.clock.pop("evaluate")}, [], evaluation=evaluation))
+
+
+def _cannot_go_on(step: int, error: PlayerStopped) -> ArenaError:
+    return ArenaError(f"Training ends after step {step}: {error}", "Everything up to here is saved; resume the run.")
+
+
 def _step(parts: Parts, events: asyncio.AbstractEventLoop) -> StepReport:
     """One iteration: collect, advantages, update, publish."""
     config, state, group = parts.config, parts.state, parts.group
@@ -146,9 +181,14 @@ def _step(parts: Parts, events: asyncio.AbstractEventLoop) -> StepReport:
         planned = plan(config.games, state.lengths, config.seed, state.matches)
         mine = planned[group.rank :: group.world]
         rollout = events.run_until_complete(collect(mine, parts.policy, parts.opponent, config.shaping, parts.live))
+        shares = group.gather(_share(parts, rollout))
+        if parts.spending is not None:
+            parts.spending.exchange()
+        for share in shares:
+            if share.stop:
+                raise PlayerStopped(share.stop)
         state.matches += len(planned)
     with _timed(parts, "advantages"):
-        shares = group.gather(_share(parts, rollout))
         voids = _voids(parts, shares, len(planned))
         turns, teaches = _turns(parts, rollout, shares)
         matches = sorted((match for share in shares for match in share.matches), key=lambda match: match.number)
@@ -188,7 +228,7 @@ def _share(parts: Parts, rollout: Rollout) -> Share:
         values = {trajectory.role: trajectory.value for trajectory in match.trajectories}
         matches.append(summarise(match, (values.get(0, match.returns[0]), values.get(1, match.returns[1]))))
     keyed = [(item.match, item.role, outcome) for item, outcome in zip(mine, outcomes, strict=True)]
-    return Share(rollout.voids, keyed, matches)
+    return Share(rollout.voids, keyed, matches, rollout.stop)
 
 
 def _turns(parts: Parts, rollout: Rollout, shares: Sequence[Share]) -> tuple[list[Turn], bool]:
@@ -287,7 +327,15 @@ async def _evaluate(parts: Parts) -> Evaluation:
         parts.offer()
         players = {**parts.players, **parts.former.players(parts.state.step)}
         games = [GameSpec.parse(quota.game) for quota in config.games]
-        return await evaluate(config.evaluation, games, players, parts.state.step, config.seed, parts.group)
+        try:
+            found = await evaluate(config.evaluation, games, players, parts.state.step, config.seed, parts.group)
+        except PlayerStopped:
+            if parts.spending is not None:
+                parts.spending.exchange()
+            raise
+        if parts.spending is not None:
+            parts.spending.exchange()
+        return found
 
 
 @contextmanager

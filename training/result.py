@@ -15,6 +15,7 @@ from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
 from arena.runs.rows import MetricRow
 from arena.runs.store import RunReader
+from evals.spending import ledger_rows, render_ledger
 
 SCHEMA = 1
 EXACT = ("exploitability", "optimal_move_rate", "blunder_rate", "value_loss")
@@ -33,6 +34,7 @@ def build_result(run_dir: Path) -> dict[str, Any]:
     with RunReader(run_dir) as reader:
         rows = reader.all_metrics()
     steps = max((row.step for row in rows), default=0)
+    ledger = ledger_rows(run_dir)
     evaluations = [_figure(row) for row in rows if row.name in ("score", "draw_rate", *EXACT)]
     return {
         "schema": SCHEMA,
@@ -43,6 +45,7 @@ def build_result(run_dir: Path) -> dict[str, Any]:
         "last_third": _last_third(rows, steps),
         "empty_batches": _last(rows, "empty_batches"),
         "skipped_updates": _last(rows, "skipped_total"),
+        **({"ledger": ledger} if ledger else {}),
     }
 
 
@@ -95,6 +98,8 @@ def print_result(result: dict[str, Any]) -> None:
     if not console.is_terminal:
         console = Console(markup=False, highlight=False, width=_WIDTH)
     console.print(render(result))
+    if "ledger" in result:
+        console.print("", render_ledger(result["ledger"]), sep="\n")
 
 
 def render(result: dict[str, Any]) -> RenderableType:

@@ -74,6 +74,8 @@ class Rollout:
     played: list[Played] = field(default_factory=list)
     voids: list[str] = field(default_factory=list)
     """Why matches are left out, one reason for each: the opponent could not answer, not once in all replays."""
+    stop: str = ""
+    """Why the opponent cannot go on in this job; empty where it can."""
 
     @property
     def trajectories(self) -> list[Trajectory]:
@@ -214,16 +216,17 @@ async def collect(
             rollout.played.append(item)
         else:
             rollout.voids.append(item.reason)
+            rollout.stop = rollout.stop or (item.reason if item.stops else "")
     return rollout
 
 
 async def _play(
     planned: Planned, policy: Player, opponent: Opponent, shaping: str, live: LiveView | None
 ) -> Played | Void:
-    """The match, played again where it is void."""
+    """The match, played again where it is void, unless its player cannot go on."""
     for _ in range(REPLAYS + 1):
         found = await _play_once(planned, opponent.seat(policy, planned.number), shaping, live)
-        if isinstance(found, Played):
+        if isinstance(found, Played) or found.stops:
             break
     return found
 

@@ -15,9 +15,10 @@ MARKUP = ("<think>", "</think>", "\\boxed{")
 _PIECES = r"\n|[.,:;!?]? ?\p{L}+|[.,:;]? ?\p{N}| ?[^\s\p{L}\p{N}]+|\s"
 
 CHAT_TEMPLATE = (
-    "{% for message in messages %}{% if message.role != 'system' %}{{ message.content }}\n{% endif %}{% endfor %}"
+    "{% for message in messages %}{% if message.role != 'system' %}"
+    "{{ message.content.rstrip('\n') }}\n{% endif %}{% endfor %}"
 )
-"""So that chat servers can serve the model: the text of the messages, each with a line end."""
+"""So that chat servers can serve the model: the text of the messages, each with one line end."""
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:

@@ -11,7 +11,21 @@ from typing import Annotated, cast
 
 import typer
 
-from arena.cli import doctor, evaluate, export, listings, play, replay, runs, show, tables, train
+from arena.cli import (
+    doctor,
+    evaluate,
+    export,
+    importing,
+    listings,
+    play,
+    players,
+    replay,
+    runs,
+    serve,
+    show,
+    tables,
+    train,
+)
 from arena.core.program import fail, run_program
 
 _CliError = cast("type[Exception]", typer.BadParameter.__mro__[2])
@@ -24,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (train, evaluate, play, replay, runs, listings, show, tables, export, doctor):
+for group in (train, evaluate, play, replay, runs, listings, players, show, tables, export, importing, serve, doctor):
     group.register(app)
 
 

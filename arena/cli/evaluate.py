@@ -16,11 +16,13 @@ from arena.core.errors import UsageError
 if TYPE_CHECKING:
     from arena.config.tournament import PairsConfig
 
-_MANY = ("--player", "--game")
+_MANY = ("--player", "--game", "--challenger", "--checkpoints")
+_MOST_PAIRS = 10_000
+"""Pairs that a sequential test may take where it is not said."""
 
 
 class ManyValues(TyperCommand):
-    """Lets `--player a b c` stand for `--player a --player b --player c`; the same for `--game`."""
+    """Lets `--player a b c` stand for `--player a --player b --player c`; the same for the other lists."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return list(super().parse_args(ctx, spread(args)))
@@ -65,28 +67,104 @@ Retries = Annotated[int | None, typer.Option(help="Attempts after an illegal rep
 Resume = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run, or print a finished one.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Start it in the background and return.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(metavar="MONEY", help="Most that API players may cost in all; needs --prices. A resume may raise it."),
+]
+MaxTokens = Annotated[
+    int | None, typer.Option(metavar="N", help="Most tokens of API players in all. A resume may raise it.")
+]
+Prices = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help='TOML: ["openai:MODEL"] prompt = 2.0, completion = 8.0, per million tokens.'),
+]
+Checkpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RUN@WHICH…", help="Players: checkpoints of a run; WHICH is all, every:K or steps such as 8,16."
+    ),
+]
+PlayersFile = Annotated[
+    Path | None,
+    typer.Option("--players", metavar="FILE", help="Players of a TOML file, and its games where none are given."),
+]
 
 
 def tournament(
     player: Annotated[list[str] | None, typer.Option(metavar="SPEC…", help="A player; at least two.")] = None,
     game: Annotated[list[str] | None, typer.Option(metavar="ID…", help="A game, with options after '?'.")] = None,
-    pairs: Pairs = None,
+    checkpoints: Checkpoints = None,
+    players_file: PlayersFile = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="round-robin; gauntlet: the first player, or the challengers, against all others; swiss: rounds "
+            "between those who stand next to each other.  [default: round-robin]",
+        ),
+    ] = None,
+    challenger: Annotated[
+        list[str] | None, typer.Option(metavar="SPEC…", help="Of a gauntlet: who meets the field.")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Of a Swiss tournament.  [default: log2 of the players, + 2]")
+    ] = None,
+    openings: Annotated[
+        int | None,
+        typer.Option(metavar="PLIES", help="Begin each pair after so many random actions, in games without chance."),
+    ] = None,
+    balanced: Annotated[
+        bool, typer.Option("--balanced", help="Only openings that are a draw with best play; in solved games.")
+    ] = False,
+    sprt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="elo0=…,elo1=…", help="End early by a test of the first player's Elo lead; also alpha=, beta=."
+        ),
+    ] = None,
+    pairs: Annotated[
+        int | None,
+        typer.Option(
+            help="Pairs for each two players and game, or at most with --sprt.  [default: 100, with it 10000]"
+        ),
+    ] = None,
     seed: Seed = None,
     out: Out = None,
     concurrency: Concurrency = None,
     retries: Retries = None,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    prices: Prices = None,
+    ground_truth: Annotated[
+        bool,
+        typer.Option("--ground-truth", help="Measure API players too, by thousands of requests each; all others are."),
+    ] = False,
     resume: Resume = None,
     detach: Detach = False,
     as_json: AsJson = False,
 ) -> None:
-    """Round-robin of paired matches: each two players, each game, the same luck from both seats.
+    """Paired matches, the same luck from both seats: each two players in each game, or as --format says.
 
     Example: spiral-arena tournament --player random optimal --game tictactoe --pairs 100 --seed 7
     """
-    given = {"players": player, "games": game, "pairs": pairs, "seed": seed, "retries": retries}
+    from arena.runs.entrants import gather
+
+    if balanced and openings is None:
+        raise UsageError("--balanced says which openings.", "Give --openings PLIES too.")
+    # A challenger takes part whether or not it stands among the players as well.
+    challengers = [spec for spec in challenger or () if spec not in (player or ())]
+    players, games = gather([*challengers, *(player or ())], checkpoints or (), players_file, game or ())
+    given: dict[str, Any] = {"players": players, "games": games, "seed": seed, "retries": retries}
+    given |= {"format": format_, "challengers": challenger, "rounds": rounds}
+    given["openings"] = None if openings is None else {"plies": openings, "balanced": balanced}
+    given["sprt"] = None if sprt is None else _figures("--sprt", sprt)
+    given["ground_truth"] = ground_truth or None
+    given["pairs"] = _MOST_PAIRS if sprt is not None and pairs is None else pairs
     needed = {"players": "--player", "games": "--game"}
     hint = "Example: --player random optimal --game tictactoe"
-    _launch("tournament", given, needed, hint, out, concurrency, resume, detach, as_json)
+    limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
+    _launch("tournament", given, needed, hint, out, concurrency, limits, resume, detach, as_json)
 
 
 def head_to_head(
@@ -95,11 +173,16 @@ def head_to_head(
         list[str] | None,
         typer.Option(metavar="ID…", help="A game.  [default: tictactoe kuhn_poker simple_negotiation]"),
     ] = None,
+    checkpoints: Checkpoints = None,
+    players_file: PlayersFile = None,
     pairs: Pairs = None,
     seed: Seed = None,
     out: Out = None,
     concurrency: Concurrency = None,
     retries: Retries = None,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    prices: Prices = None,
     ground_truth: Annotated[
         bool, typer.Option("--ground-truth", help="Measure against exact solutions too, where there are any.")
     ] = False,
@@ -113,10 +196,14 @@ def head_to_head(
 
     Example: spiral-arena head-to-head ckpt:tiny ckpt:RUN_A ckpt:RUN_B --pairs 200 --seed 0
     """
-    given = {"players": players, "games": game, "pairs": pairs, "seed": seed, "retries": retries}
+    from arena.runs.entrants import gather
+
+    entrants, games = gather(players or (), checkpoints or (), players_file, game or ())
+    given: dict[str, Any] = {"players": entrants, "games": games, "pairs": pairs, "seed": seed, "retries": retries}
     given["ground_truth"] = ground_truth or None
     hint = "Example: head-to-head ckpt:tiny ckpt:RUN"
-    _launch("head-to-head", given, {"players": "players"}, hint, out, concurrency, resume, detach, as_json)
+    limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
+    _launch("head-to-head", given, {"players": "players"}, hint, out, concurrency, limits, resume, detach, as_json)
 
 
 def ood(
@@ -128,11 +215,16 @@ def ood(
         str | None,
         typer.Option(metavar="SPEC", help="What change is measured against; everybody meets it.  [default: ckpt:tiny]"),
     ] = None,
+    checkpoints: Checkpoints = None,
+    players_file: PlayersFile = None,
     pairs: Pairs = None,
     seed: Seed = None,
     out: Out = None,
     concurrency: Concurrency = None,
     retries: Retries = None,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    prices: Prices = None,
     resume: Resume = None,
     detach: Detach = False,
     as_json: AsJson = False,
@@ -144,9 +236,13 @@ def ood(
 
     Example: spiral-arena ood ckpt:RUN_A ckpt:RUN_B --base ckpt:tiny --pairs 200 --seed 0
     """
-    given = {"players": players, "games": game, "base": base, "pairs": pairs, "seed": seed, "retries": retries}
+    from arena.runs.entrants import gather
+
+    entrants, games = gather(players or (), checkpoints or (), players_file, game or ())
+    given = {"players": entrants, "games": games, "base": base, "pairs": pairs, "seed": seed, "retries": retries}
     hint = "Example: ood ckpt:RUN"
-    _launch("ood", given, {"players": "a player"}, hint, out, concurrency, resume, detach, as_json)
+    limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
+    _launch("ood", given, {"players": "a player"}, hint, out, concurrency, limits, resume, detach, as_json)
 
 
 def _launch(
@@ -156,6 +252,7 @@ def _launch(
     hint: str,
     out: Path | None,
     concurrency: int | None,
+    limits: Mapping[str, Any],
     resume: str | None,
     detach: bool,
     as_json: bool,
@@ -164,24 +261,30 @@ def _launch(
 
     `needed` names the keys that must be given, and what to call them.
     """
+    from arena.config.limits import given_limits, limit_arguments
+
     fresh = {key: value for key, value in given.items() if value not in (None, [])}
     if resume is not None:
         if fresh or out is not None:
-            raise UsageError("--resume takes the run's own configuration.", "Leave out all but --concurrency.")
+            hint = "Leave out all but --concurrency and what API players may spend."
+            raise UsageError("--resume takes the run's own configuration.", hint)
         run_dir = run_of_kind(resume, kind)
     else:
         for key, name in needed.items():
             if key not in fresh:
                 article = "An" if kind == "ood" else "A"
                 raise UsageError(f"{article} {kind} needs {name}.", hint)
-        run_dir = _new_run(kind, fresh | ({} if concurrency is None else {"concurrency": concurrency}), out)
+        fresh |= given_limits(limits) | ({} if concurrency is None else {"concurrency": concurrency})
+        run_dir = _new_run(kind, fresh, out)
     args = [] if resume is None or concurrency is None else ["--concurrency", str(concurrency)]
+    args += [] if resume is None else limit_arguments(limits)
     run_or_detach("evals", run_dir, [*args, *(["--json"] if as_json and not detach else [])], detach, as_json)
 
 
 def _new_run(kind: str, data: Mapping[str, Any], out: Path | None) -> Path:
     from arena.config.base import validate
     from arena.config.checks import check_games, check_players
+    from arena.config.prices import check_prices
     from arena.config.tournament import HeadToHeadConfig, OodConfig, TournamentConfig
     from arena.runs.launch import create_run
 
@@ -192,8 +295,25 @@ def _new_run(kind: str, data: Mapping[str, Any], out: Path | None) -> Path:
     }
     config: PairsConfig = validate(models[kind], data, kind)
     names = config.entrants if isinstance(config, OodConfig) else config.players
-    check_players(names, check_games(config.games))
+    games = check_games(config.games)
+    check_players(names, games)
+    check_prices(config.prices, config.max_cost, names)
+    if isinstance(config, TournamentConfig) and config.drawn_openings is not None:
+        for game in games:
+            config.drawn_openings.check(game)
     return create_run(config, kind, out)
+
+
+def _figures(option: str, text: str) -> dict[str, float]:
+    """Read `elo0=0,elo1=20`. Raises UsageError."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise UsageError(f"Cannot read {option} {text}.", f"Write it as {option} elo0=0,elo1=20.") from None
+    return found
 
 
 def match(
@@ -203,6 +323,9 @@ def match(
     watch: Annotated[bool, typer.Option("--watch", help="Print the match while it is played.")] = False,
     seed: Annotated[int, typer.Option(help="Decides every deal and roll.")] = 0,
     retries: Annotated[int, typer.Option(help="Attempts after an illegal reply.")] = 1,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    prices: Prices = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory itself.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the match as JSON.")] = False,
 ) -> None:
@@ -212,11 +335,15 @@ def match(
     """
     from arena.config.base import validate
     from arena.config.checks import check_games, check_players
+    from arena.config.limits import given_limits
+    from arena.config.prices import check_prices
     from arena.config.tournament import MatchConfig
     from arena.runs.launch import create_run
 
-    data = {"game": game, "players": (first, second), "seed": seed, "retries": retries, "watch": watch}
+    data: dict[str, Any] = {"game": game, "players": (first, second), "seed": seed, "retries": retries, "watch": watch}
+    data |= given_limits({"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices})
     config = validate(MatchConfig, data, "match")
     check_players(config.players, check_games([config.game]))
+    check_prices(config.prices, config.max_cost, config.players)
     run_dir = create_run(config, "match", out)
     run_or_detach("evals", run_dir, ["--json"] if as_json else [], detached=False, as_json=as_json)

@@ -14,6 +14,8 @@ class Format(StrEnum):
     CSV = "csv"
     LATEX = "latex"
     JSON = "json"
+    JSONL = "jsonl"
+    HTML = "html"
     TENSORBOARD = "tensorboard"
 
 
@@ -28,7 +30,10 @@ def export(
 ) -> None:
     """Write a run's results, finished or not: its tables; of a training run also all figures (csv, json, tensorboard).
 
-    Example: spiral-arena export runs/tournament-20260101-120000 --format md > table.md
+    Of an evaluation, html is one file with plots, tables and the replay of every match, which needs nothing else, and
+    jsonl every match with its replies, which `import` reads.
+
+    Example: spiral-arena export runs/tournament-20260101-120000 --format html > report.html
     """
     from arena.core.errors import UsageError
     from arena.runs.launch import become, job_command
@@ -41,6 +46,8 @@ def export(
         raise UsageError("--out is for --format tensorboard.", "Other formats go to stdout: add > FILE.")
     kind = read_record(run_dir).kind
     if kind in ("train", "sft"):
+        if form in (Format.HTML, Format.JSONL):
+            raise UsageError(f"--format {form.value} is for evaluations.", "Evaluate a checkpoint: tournament, ood, …")
         become(job_command("training", str(run_dir), "--export", form.value, *(["--out", str(out)] if out else [])))
     if events:
         raise UsageError(f"A run of kind {kind} has no figures over steps.", "TensorBoard shows training runs.")

@@ -15,7 +15,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
-    for command in (games, players, checkpoints, configs):
+    for command in (games, checkpoints, configs):
         app.command()(command)
 
 

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
+import termios
+import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
 from arena.cli.common import run_of_kind, say
+from arena.cli.evaluate import MaxCost, MaxTokens, Prices
 from arena.core.errors import ArenaError, UsageError
 from arena.core.sanitise import plain
 
@@ -42,6 +46,9 @@ def play(
     seat: Annotated[int | None, typer.Option(min=0, max=1, help="Your seat; 0 begins.  [default: 0]")] = None,
     seed: Annotated[int | None, typer.Option(help="Decides every deal and roll.  [default: another each time]")] = None,
     retries: Annotated[int | None, typer.Option(help="The opponent's attempts after an illegal reply.")] = None,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    prices: Prices = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory itself.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a match.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the match as JSON in the end.")] = False,
@@ -52,16 +59,19 @@ def play(
 
     Example: spiral-arena play tictactoe --against ckpt:tiny --seat 1
     """
+    from arena.config.limits import limit_arguments
     from arena.runs.launch import become, job_command
 
     given = (game, against, seat, seed, retries, out)
+    limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
     if resume is None:
-        run_dir = _new_match(game, against, seat or 0, seed, retries, out)
+        run_dir = _new_match(game, against, seat or 0, seed, retries, limits, out)
     elif any(value is not None for value in given):
-        raise UsageError("--resume takes the match's own configuration.", "Leave out all but --json.")
+        hint = "Leave out all but --json and what API players may spend."
+        raise UsageError("--resume takes the match's own configuration.", hint)
     else:
         run_dir = run_of_kind(resume, "play")
-    if not _finished(run_dir) and not _attend(run_dir):
+    if not _finished(run_dir) and not _attend(run_dir, limit_arguments(limits)):
         say(f"stopped; what was played is stored. Go on: spiral-arena play --resume {run_dir}")
         raise typer.Exit(1)
     say(f"stored in {run_dir}")
@@ -69,23 +79,32 @@ def play(
 
 
 def _new_match(
-    game: str | None, against: str | None, seat: int, seed: int | None, retries: int | None, out: Path | None
+    game: str | None,
+    against: str | None,
+    seat: int,
+    seed: int | None,
+    retries: int | None,
+    limits: Mapping[str, Any],
+    out: Path | None,
 ) -> Path:
     """The run of a new match. Raises UsageError for what does not fit."""
     from arena.config.base import validate
     from arena.config.checks import check_games, check_players
+    from arena.config.limits import given_limits
     from arena.config.play import HUMAN, PlayConfig
+    from arena.config.prices import check_prices
     from arena.runs.launch import create_run
 
     if game is None or against is None:
         raise UsageError("A match needs a game and --against.", "Example: play tictactoe --against ckpt:tiny")
     players = (HUMAN, against) if seat == 0 else (against, HUMAN)
-    data: dict[str, Any] = {"game": game, "players": players}
+    data: dict[str, Any] = {"game": game, "players": players} | given_limits(limits)
     import secrets
 
     data["seed"] = secrets.randbelow(1 << 31) if seed is None else seed
     config = validate(PlayConfig, data if retries is None else data | {"retries": retries}, "play")
     check_players(config.opponents, check_games([config.game]))
+    check_prices(config.prices, config.max_cost, config.opponents)
     return create_run(config, "play", out)
 
 
@@ -95,7 +114,7 @@ def _finished(run_dir: Path) -> bool:
     return run_status(run_dir, read_record(run_dir)) is Status.FINISHED
 
 
-def _attend(run_dir: Path) -> bool:
+def _attend(run_dir: Path, args: Sequence[str] = ()) -> bool:
     """Start the job unless it runs, and talk with it to the end; False where the human left before that.
 
     Raises ArenaError where the job failed.
@@ -107,7 +126,7 @@ def _attend(run_dir: Path) -> bool:
     record = read_record(run_dir)
     # A new run's record names the process that wrote it.
     if record.pid == os.getpid() or not record.alive:
-        detach(job_command("evals", str(run_dir.absolute())), run_dir)
+        detach(job_command("evals", str(run_dir.absolute()), *args), run_dir)
     with _hangup_interrupts():
         try:
             with RequestStore(run_dir) as requests:
@@ -186,13 +205,15 @@ class _Talk:
 
     def _next(self, seen: int) -> AskRow | None:
         """What to show next: once request `seen` is dealt with and the human is to move. None where the job is gone."""
-        while True:
-            running, ask = self._running(), self._read()
-            if ask is not None and ask.seen >= seen and (ask.status == "end" or (ask.status == "move" and running)):
-                return ask
-            if not running:
-                return None
-            time.sleep(POLL_SECONDS)
+        with _Waiting() as waiting:
+            while True:
+                running, ask = self._running(), self._read()
+                if ask is not None and ask.seen >= seen and (ask.status == "end" or (ask.status == "move" and running)):
+                    return ask
+                if not running:
+                    return None
+                waiting.tell()
+                time.sleep(POLL_SECONDS)
 
     def _read(self) -> AskRow | None:
         from arena.runs.store import NoRows, RunReader
@@ -267,6 +288,30 @@ class _Talk:
             return None
 
 
+class _Waiting:
+    """A line on a terminal that says how long it has been waited for, and is gone once it has not to be any more."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._told = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._told:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            with suppress(OSError, ValueError, termios.error):
+                # What was typed meanwhile was typed without knowing the answer.
+                termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+    def tell(self) -> None:
+        seconds = int(time.monotonic() - self._began)
+        if seconds > self._told and sys.stderr.isatty():
+            self._told = seconds
+            print(f"\rwaiting for an answer: {seconds} s (Ctrl-C leaves)", end="", file=sys.stderr, flush=True)
+
+
 def _help(ask: AskRow) -> str:
     undo = "" if ask.hidden else "undo, "
     text = f"Type a move, or: {undo}resign, thoughts (the opponent's), ? (rules)."
@@ -282,4 +327,13 @@ def _thoughts(ask: AskRow) -> str:
 
 
 def _tell(text: str) -> None:
-    print(plain(text), file=sys.stderr, flush=True)
+    """On stderr; a terminal gets no word cut in two at its edge."""
+    lines = plain(text).split("\n")
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [part for line in lines for part in (_wrapped(line, width) if len(line) > width else [line])]
+    print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    return textwrap.wrap(line, width, drop_whitespace=True, break_on_hyphens=False)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from arena.cli.common import run_of_kind, run_or_detach
+from arena.cli.evaluate import MaxCost, MaxTokens, Prices
 from arena.core.errors import UsageError
 
 Config = Annotated[str | None, typer.Argument(metavar="CONFIG.toml|PRESET", show_default=False)]
@@ -35,6 +37,9 @@ def train(
     resume: Resume = None,
     detach: Detach = False,
     as_json: AsJson = False,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    prices: Prices = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the memory, tokens and time it would take; start nothing.")
     ] = False,
@@ -48,7 +53,8 @@ def train(
             raise UsageError("--dry-run takes a configuration, --set and --json alone.")
         options = [item for setting in settings or [] for item in ("--set", setting)]
         _become("training.dryrun", [config, *options, *(["--json"] if as_json else [])])
-    _run("train", config, settings, run_dir, resume, detach, as_json)
+    limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
+    _run("train", config, settings, run_dir, resume, detach, as_json, limits)
 
 
 def sft(
@@ -75,11 +81,16 @@ def _run(
     resume: str | None,
     detach: bool,
     as_json: bool,
+    limits: Mapping[str, Any] | None = None,
 ) -> None:
-    """Start a new training job of this kind, or go on with one."""
+    """Start a new training job of this kind, or go on with one; what API players may spend then is `limits`."""
+    from arena.config.limits import given_limits, limit_arguments
+
+    args = [] if resume is None else limit_arguments(limits or {})
     if resume is not None:
         if config is not None or settings or run_dir is not None:
-            raise UsageError("--resume takes the run's own configuration.", "Leave out the other arguments.")
+            hint = "Leave out the other arguments, but for what API players may spend."
+            raise UsageError("--resume takes the run's own configuration.", hint)
         directory = run_of_kind(resume, kind)
     elif config is None:
         from arena.config.base import preset_names
@@ -87,22 +98,22 @@ def _run(
         known = ", ".join(preset_names(kind))
         raise UsageError(f"{kind} needs a configuration.", f"A TOML file or a preset: {known}.")
     else:
-        directory = _new_training(kind, config, settings or [], run_dir)
-    run_or_detach("training", directory, ["--json"] if as_json and not detach else [], detach, as_json)
+        directory = _new_training(kind, config, settings or [], given_limits(limits or {}), run_dir)
+    run_or_detach("training", directory, [*args, *(["--json"] if as_json and not detach else [])], detach, as_json)
 
 
-def _new_training(kind: str, config: str, settings: list[str], run_dir: Path | None) -> Path:
+def _new_training(kind: str, config: str, settings: list[str], limits: Mapping[str, Any], run_dir: Path | None) -> Path:
     from arena.config.base import apply_settings, find_toml, kind_of, read_toml
     from arena.runs.trainings import create_training
 
     path = find_toml(config, kind)
-    data = apply_settings(read_toml(path), settings)
+    data = {**apply_settings(read_toml(path), settings), **limits}
     if (found := kind_of(data)) != kind:
         raise UsageError(
             f"{path.name} is a configuration of the kind {found}, not {kind}.",
             f"Use: spiral-arena {found} {config}, or write kind = '{kind}' in it.",
         )
-    given = path.read_text(encoding="utf-8") if not settings else None
+    given = path.read_text(encoding="utf-8") if not settings and not limits else None
     return create_training(data, path.name, run_dir, given)
 
 

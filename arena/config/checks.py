@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from arena.config.prices import check_prices
 from arena.config.sft import SftConfig
 from arena.config.train import TrainConfig
 from arena.core.errors import UnknownName, UsageError
@@ -20,7 +21,7 @@ def check_games(specs: Iterable[str]) -> list[GameSpec]:
 
 
 def check_players(specs: Iterable[str], games: Iterable[GameSpec], online: bool = True) -> list[PlayerSpec]:
-    """Read player specs, and see that a model which one names is there; nothing is loaded.
+    """Read player specs, and see that a model or a key which one names is there; nothing is loaded.
 
     A model of the hub is downloaded; unless `online`, only its name is looked at.
     Raises UsageError for an unknown backend, option or model, or a player that cannot play one of the games,
@@ -38,6 +39,8 @@ def check_players(specs: Iterable[str], games: Iterable[GameSpec], online: bool 
             locate = getattr(module, "look", locate)
         if locate is not None:
             locate(player.target)
+        if (check := getattr(module, "check", None)) is not None:
+            check(player)
     return players
 
 
@@ -95,6 +98,8 @@ def training_checks(config: TrainConfig, online: bool = True) -> list[Check]:
         games = [GameSpec.parse(quota.game) for quota in config.games]
         see = partial(check_players, [config.opponent.player], games, online)
         checks.append(Check(("opponent", "fixed", "player"), see))
+    met = [*([config.opponent.player] if config.opponent.type == "fixed" else []), *_met(config)]
+    checks.append(Check(("prices",), partial(check_prices, config.prices, config.max_cost, met)))
     return checks
 
 
@@ -109,11 +114,15 @@ def sft_checks(config: SftConfig, online: bool = True) -> list[Check]:
 
 
 def _common_checks(config: TrainConfig | SftConfig, online: bool) -> list[Check]:
-    met = [name for name in config.evaluation.opponents if name not in ("start", "self")]
+    met = _met(config)
     return [
         Check(("model",), partial(_check_model, config.model, online)),
         Check(("evaluation", "opponents"), partial(check_players, met, [], online)),
     ]
+
+
+def _met(config: TrainConfig | SftConfig) -> list[str]:
+    return [name for name in config.evaluation.opponents if name not in ("start", "self")]
 
 
 def _check_model(spec: str, online: bool) -> None:

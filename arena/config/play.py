@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from arena.config.base import Config
+from arena.config.limits import LimitsConfig
 
 HUMAN = "human"
 """The spec of a human's seat."""
 
 
-class PlayConfig(Config):
+class PlayConfig(LimitsConfig):
     """One match with a human in one seat or both."""
 
     kind: Literal["play"] = "play"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from arena.config.base import Config
+from arena.config.limits import LimitsConfig
 from arena.core.errors import UsageError
 from arena.core.registry import GameSpec
 
@@ -172,7 +173,7 @@ class EvaluationConfig(Config):
         return f"self(t-{self.lag})"
 
 
-class TrainConfig(Config):
+class TrainConfig(LimitsConfig):
     """A training run: by self-play, or against other opponents."""
 
     kind: Literal["train"] = "train"

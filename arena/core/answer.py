@@ -12,8 +12,16 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from arena.core.game import Action, Illegal
+from arena.core.sanitise import one_line
 
 _BOX = "\\boxed{"
+_BRACES = re.compile(r"\\boxed\{|[{}]")
+ANSWER_LIMIT = 10_000
+"""Characters of an answer; a longer one is no action of any game."""
+_SEARCHED = 1_000_000
+"""Characters at a reply's end in which a box is looked for."""
+_LISTED = 300
+"""Characters of actions that a reason repeats."""
 _WRAP = re.compile(r"^\\text(?:bf|tt|rm)?\{(.*)\}$", re.DOTALL)
 
 
@@ -38,30 +46,34 @@ def split_reply(text: str, reasoning: str = "") -> Parts:
 
 def _final_answer(text: str) -> tuple[str, str]:
     """The text before the answer, and the answer."""
-    start = text.rfind(_BOX)
-    while start >= 0:
-        end = _closing_brace(text, start + len(_BOX))
-        if end is not None:
-            inner = text[start + len(_BOX) : end].strip()
-            if wrapped := _WRAP.match(inner):
-                inner = wrapped.group(1).strip()
-            return text[:start].strip(), inner
-        start = text.rfind(_BOX, 0, start)
+    box = _last_box(text)
+    if box is not None:
+        start, end = box
+        inner = text[start + len(_BOX) : end].strip()
+        if wrapped := _WRAP.match(inner):
+            inner = wrapped.group(1).strip()
+        return text[:start].strip(), inner
     stripped = text.strip()
     lead, _, last = stripped.rpartition("\n")
     return lead.strip(), last.strip()
 
 
-def _closing_brace(text: str, start: int) -> int | None:
-    depth = 1
-    for index in range(start, len(text)):
-        if text[index] == "{":
-            depth += 1
-        elif text[index] == "}":
-            depth -= 1
-            if depth == 0:
-                return index
-    return None
+def _last_box(text: str) -> tuple[int, int] | None:
+    """Where the last balanced box begins and where its brace closes, in one pass: a reply may hold a million."""
+    first = text.find(_BOX, max(0, len(text) - _SEARCHED))
+    if first < 0:
+        return None
+    last: tuple[int, int] | None = None
+    opened: list[int] = []
+    """Where each brace that is open began; with its box, where it is a box's."""
+    for found in _BRACES.finditer(text, first):
+        if found[0] != "}":
+            opened.append(found.start())
+        elif opened:
+            start = opened.pop()
+            if text.startswith(_BOX, start) and (last is None or start > last[0]):
+                last = start, found.start()
+    return last
 
 
 def match_action(answer: str, legal: Collection[Action], vocabulary: Iterable[Action] = ()) -> Action | Illegal:
@@ -75,12 +87,15 @@ def match_action(answer: str, legal: Collection[Action], vocabulary: Iterable[Ac
     names = {_bare(action): action for action in (*vocabulary, *legal)}
     if not answer.strip():
         return Illegal("the answer is empty")
+    if len(answer) > ANSWER_LIMIT:
+        return Illegal(f"the answer is longer than {ANSWER_LIMIT} characters")
     named = _named(answer, names)
     choices = " ".join(legal)
     if not named:
         return Illegal(f"the answer names no action; choose one of {choices}")
     if len(named) > 1:
-        return Illegal(f"the answer names several actions ({' '.join(sorted(named))}); name exactly one")
+        listed = one_line(" ".join(sorted(named)), _LISTED)
+        return Illegal(f"the answer names several actions ({listed}); name exactly one")
     action = named.pop()
     if action not in legal:
         return Illegal(f"{action} is not legal now; choose one of {choices}")

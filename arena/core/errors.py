@@ -45,3 +45,10 @@ class MissingExtra(UsageError):
 
 class InfrastructureError(ArenaError):
     """A player could not answer for a reason that is not its own doing: the match is void, and replayed."""
+
+
+class PlayerStopped(InfrastructureError):
+    """A player cannot go on in this job (its key is refused, its budget spent, its daily quota used).
+
+    Its open pairs stay for a resume.
+    """

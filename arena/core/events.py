@@ -85,6 +85,8 @@ class Void:
     turn: int
     seat: int
     reason: str
+    stops: bool = False
+    """Whether the player of that seat cannot go on in this job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from arena.core.errors import InfrastructureError
+from arena.core.errors import InfrastructureError, PlayerStopped
 from arena.core.events import (
     Event,
     Forfeit,
@@ -21,6 +21,10 @@ from arena.core.events import (
 from arena.core.game import Illegal, State
 from arena.core.player import Player, Reply, View
 from arena.core.registry import GameSpec
+from arena.core.sanitise import one_line
+
+REASON_LIMIT = 500
+"""Characters of a reason that a player is told: it may repeat what the reply said."""
 
 
 def make_view(
@@ -33,6 +37,7 @@ def make_view(
     illegal: str = "",
     rules: str | None = None,
     observation: str | None = None,
+    spent: float = 0.0,
 ) -> View:
     """What the player gets to know where its seat is to act; `rules` and `observation` where they are known already.
 
@@ -53,8 +58,9 @@ def make_view(
         key=key,
         turn=turn,
         attempt=attempt,
-        illegal=illegal,
+        illegal=one_line(illegal, REASON_LIMIT) if illegal else "",
         state=state if player.sees_state else None,
+        spent=spent,
     )
 
 
@@ -76,14 +82,14 @@ async def play(
     rules = (state.rules(0), state.rules(1))
     attempts = (retries + 1, retries + 1) if isinstance(retries, int) else (retries[0] + 1, retries[1] + 1)
     yield MatchStarted(game.name, game.variant, (players[0].name, players[1].name), key, state)
-    turn = 0
+    turn, spent = 0, [0.0, 0.0]
     while (seat := state.to_act) is not None:
         observation = state.observe(seat)
         yield TurnStarted(turn, seat, observation)
         reason = ""
         for attempt in range(attempts[seat]):
             player = players[seat]
-            view = make_view(game, state, player, key, turn, attempt, reason, rules[seat], observation)
+            view = make_view(game, state, player, key, turn, attempt, reason, rules[seat], observation, spent[seat])
             try:
                 if watched:
                     async for item in _watched(player, view):
@@ -94,8 +100,9 @@ async def play(
                 else:
                     reply = await player.act(view)
             except InfrastructureError as error:
-                yield Void(turn, seat, str(error))
+                yield Void(turn, seat, str(error), isinstance(error, PlayerStopped))
                 return
+            spent[seat] += reply.seconds
             action = state.parse(reply.answer)
             if not isinstance(action, Illegal):
                 break

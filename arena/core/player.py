@@ -36,6 +36,8 @@ class View:
     """Only for players with `sees_state`: the solver and the scripted bots."""
     partial: Callable[[str], None] | None = None
     """Where somebody watches: call it with the reply's text so far."""
+    spent: float = 0.0
+    """Seconds that this seat's replies have taken in the match so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,11 @@ class Reply:
     usage: Usage = _NO_USAGE
     seconds: float = 0.0
     sample: Sample | None = None
+    thought_source: str = ""
+    """Where an API's thought stood: reasoning_details, reasoning, reasoning_content, content (typed parts), think
+    (tags) or text (what comes before the answer). Empty where there is no thought, and for our own models."""
+    thought_kind: str = ""
+    """raw, summary, hidden (counted but not shown) or none; empty for our own models."""
 
 
 class Player(Protocol):
@@ -86,7 +93,9 @@ class Player(Protocol):
         """Whether `View.state` is filled in."""
 
     async def act(self, view: View) -> Reply:
-        """Answer one turn. Raises InfrastructureError where the answer failed for no fault of the player's."""
+        """Answer one turn. Raises InfrastructureError where the answer failed for no fault of the player's, and its
+        kind PlayerStopped where no later turn of this job can be answered either.
+        """
 
     async def close(self) -> None:
         """Give back what the player holds (an engine, a connection)."""

@@ -59,7 +59,8 @@ def split_spec(spec: str) -> tuple[str, dict[str, Value]]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
-        raise UsageError(f"Cannot read the options of '{spec}'.", "Write them as NAME?key=value&key=value.") from None
+        # The options are not repeated: somebody may have put a key there.
+        raise UsageError(f"Cannot read the options of '{head}'.", "Write them as NAME?key=value&key=value.") from None
     return head, {key: parse_value(value) for key, value in pairs}
 
 

@@ -6,13 +6,15 @@ _TABLE: dict[int, str] = {code: chr(0x2400 + code) for code in range(0x20) if co
 _TABLE[0x7F] = "\u2421"
 _TABLE |= {code: "\ufffd" for code in range(0x80, 0xA0)}
 _INVISIBLE = (
-    *(0x00AD, 0x061C, 0x180E, 0xFEFF),
-    *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), *range(0xFFF9, 0xFFFC),
-    *range(0xE0000, 0xE0080),
+    *(0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0),
+    *range(0x180B, 0x1810), *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070),
+    *range(0xFFF0, 0xFFFC), *range(0x1BCA0, 0x1BCA4), *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE0100),
+    *range(0xE01F0, 0xE1000),
 )  # fmt: skip
-_TABLE |= {code: "\ufffd" for code in _INVISIBLE}
-_TABLE |= {code: "\ufffd" for code in range(0xD800, 0xE000)}
-_TABLE |= {code: "" for code in range(0xFE00, 0xFE10)}  # variation selectors: terminals disagree on their width
+"""Whatever Unicode lets a display leave out, and tags, which can spell whole sentences that nobody sees."""
+_TABLE |= dict.fromkeys((*_INVISIBLE, *range(0xD800, 0xE000)), "\ufffd")
+# Variation selectors: terminals disagree on their width, and the second range can carry hidden bytes.
+_TABLE |= dict.fromkeys((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)), "")
 _NOTHING = dict.fromkeys((*_TABLE, 0x09, 0x0A))
 
 

@@ -6,6 +6,7 @@ tokenizer's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,9 @@ from arena.core.sanitise import one_line
 from arena.engines.loading import ModelFolder, load_tokenizer, read_json
 
 _REMEMBERED = 1 << 14
+_TAG = re.compile(r"<[^<>]*>")
+_ROUNDS = 8
+"""How often a text is looked through for control tokens that appear where others were broken up."""
 
 
 class TextCodec:
@@ -23,18 +27,39 @@ class TextCodec:
     def __init__(self, folder: ModelFolder) -> None:
         self._folder = folder
         self._tokenizer = load_tokenizer(folder.path)
-        self._special = tuple(
-            sorted(token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special)
-        )
+        added = self._tokenizer.get_added_tokens_decoder()
+        control = {id: token for id, token in added.items() if token.special or _TAG.fullmatch(token.content.strip())}
+        self._control = frozenset(control)
+        texts = sorted((token.content for token in control.values() if token.content.strip()), key=len, reverse=True)
+        self.controls = tuple(texts)
+        """Control tokens, longest first: what `neutral` breaks up."""
+        self._controls = re.compile("|".join(map(re.escape, texts)) or "(?!)")
+        self._folds = self._tokenizer.normalizer is not None and any(token.normalized for token in control.values())
         self._begin = self._opening()
         self._renderer: Any = None
         self.decode = lru_cache(_REMEMBERED)(self._decode)
 
     def neutral(self, text: str) -> str:
-        """Text of the game with the model's control tokens broken up, so that no player can forge a turn."""
-        for token in self._special:
-            if token in text:
-                text = text.replace(token, f"{token[0]} {token[1:]}")
+        """Text of the game with the model's control tokens broken up, so that no player can forge a turn.
+
+        `<think>` and other tags are control tokens too, whether the tokenizer calls them special or not.
+        """
+        for _ in range(_ROUNDS):
+            broken = self._controls.sub(lambda found: _broken(found[0]), text)
+            if broken == text:
+                break
+            text = broken
+        return self._unfolded(text) if self._folds else text
+
+    def _unfolded(self, text: str) -> str:
+        """The text without what only the tokenizer's own normalisation would make a control token."""
+        for _ in range(_ROUNDS):
+            encoding = self._tokenizer.encode(text, add_special_tokens=False)
+            found = [span for id, span in zip(encoding.ids, encoding.offsets, strict=True) if id in self._control]
+            for start, end in reversed(found):
+                text = text[:start] + _broken(text[start:end]) + text[end:]
+            if not found:
+                break
         return text
 
     def chat(self, messages: list[dict[str, str]]) -> str:
@@ -78,6 +103,10 @@ class TextCodec:
     def partial(self, ids: Sequence[int]) -> str:
         """The text so far, without the piece of a character that is not whole yet."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).rstrip("\ufffd")
+
+
+def _broken(token: str) -> str:
+    return f"{token[0]} {token[1:]}" if len(token) > 1 else "\ufffd"
 
 
 def _content(token: object) -> str:

@@ -22,13 +22,14 @@ from __future__ import annotations
 
 import random
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from arena.core.answer import ANSWER_LIMIT
 from arena.core.game import Action, GameInfo, Illegal, check_options
-from arena.core.sanitise import plain
+from arena.core.quote import safe_line
+from arena.core.sanitise import one_line
 
 INFO = GameInfo(
     id="simple_negotiation",
@@ -43,7 +44,6 @@ INFO = GameInfo(
 
 MOVES = 10
 TALK_LIMIT = 200
-ANSWER_LIMIT = 10_000
 GOODS = ("Wood", "Gold")
 VALUES = ((5, 15), (15, 5))
 """What one Wood and one Gold is worth, by seat."""
@@ -258,11 +258,7 @@ _BARE = re.compile(r"(accept|deny|offer: ?[^\[\]]*->[^\[\]]*?)[.!]?", re.IGNOREC
 _OFFER = re.compile(r"^offer ?:? ?", re.IGNORECASE)
 _ITEM = re.compile(r"([0-9]{1,6}) ?(wood|gold)s?", re.IGNORECASE)
 _JOIN = re.compile(r" ?(?:,? and |,) ?", re.IGNORECASE)
-_HARMLESS = str.maketrans(
-    {'"': "'", "“": "'", "”": "'", "„": "'", "‟": "'", "«": "'", "»": "'", "<": "(", "{": "(", "}": ")", "\\": "/"}
-)
 _CUT = "..."
-_CLOSING = re.compile(r"(?<!-)>")
 
 
 def read_move(answer: str) -> Move | Illegal:
@@ -278,7 +274,7 @@ def read_move(answer: str) -> Move | Illegal:
 @lru_cache(maxsize=512)
 def _read(answer: str) -> Move | Illegal:
     """`read_move` of an answer of bounded length; kept, since `parse` and `apply` read the same text."""
-    text = _one_safe_line(answer)
+    text = safe_line(answer)
     if not text:
         return Illegal("the answer is empty")
     found = [token for inner in _BRACKETED.findall(text) if _TOKEN.fullmatch(token := inner.strip())]
@@ -294,7 +290,8 @@ def _read(answer: str) -> Move | Illegal:
             return move
     distinct = {move.action: move for move in moves if isinstance(move, Move)}
     if len(distinct) > 1:
-        return Illegal(f"the answer names several actions ({' '.join(sorted(distinct))}); name at most one")
+        listed = one_line(" ".join(sorted(distinct)), 300)
+        return Illegal(f"the answer names several actions ({listed}); name at most one")
     if not distinct:
         return Move("talk", talk, talk) if talk else Illegal("the answer is empty")
     (move,) = distinct.values()
@@ -327,12 +324,6 @@ def _amounts(side: str) -> Amounts | str:
             return "an amount must be at least 1"
         totals[GOODS.index(good)] += count
     return totals[0], totals[1]
-
-
-def _one_safe_line(text: str) -> str:
-    """The text as one line without control characters, double quotes, braces, backslashes or special tokens."""
-    text = unicodedata.normalize("NFKC", text)
-    return _CLOSING.sub(")", plain(" ".join(text.split())).translate(_HARMLESS))
 
 
 def _talk(text: str) -> str:

@@ -29,15 +29,15 @@ import random
 import re
 import sys
 import threading
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from arena.core.answer import match_action
+from arena.core.answer import ANSWER_LIMIT, match_action
 from arena.core.errors import ArenaError, MissingExtra, UnknownName, UsageError
 from arena.core.game import Action, GameInfo, Illegal, check_options
 from arena.core.keys import draw
+from arena.core.quote import safe_line
 from arena.core.sanitise import one_line, plain
 from arena.games._textarena_twins import TWINS
 
@@ -264,6 +264,8 @@ class State:
         facts, twin = self._facts(), TWINS.get(_family(self.name))
         if facts.to_act is None:
             return Illegal("the match is over")
+        if len(answer) > ANSWER_LIMIT:
+            return Illegal(f"the answer is longer than {ANSWER_LIMIT} characters")
         if facts.moves is not None and twin is not None:
             if answer not in facts.moves and twin.loose[0]:
                 answer = re.sub(twin.loose[0], twin.loose[1], answer, flags=re.IGNORECASE)
@@ -356,8 +358,6 @@ def _roles(playing: Playing) -> list[str]:
 
 # What players say.
 
-_HARMLESS = str.maketrans(dict.fromkeys('"“”„‟«»', "'") | {"<": "(", "{": "(", "}": ")", "\\": "/", "‹": "'", "›": "'"})
-_CLOSING = re.compile(r"(?<!-)>")
 _MOVE = re.compile(r"\[[^\[\]]*\]")
 
 
@@ -366,8 +366,7 @@ def one_move(text: str, roles: tuple[str, ...] = ()) -> Action:
 
     Brackets stay, since environments read their moves in them. `one_move(one_move(t)) == one_move(t)`.
     """
-    line = unicodedata.normalize("NFKC", text[: 8 * TALK_LIMIT])
-    line = _CLOSING.sub(")", plain(" ".join(line.split())).translate(_HARMLESS))
+    line = safe_line(text[: 8 * TALK_LIMIT])
     for role in ("GAME", *roles):
         line = re.sub(rf"\[\s*({re.escape(role)})\s*\]", r"(\1)", line, flags=re.IGNORECASE)
     return " ".join(line[:TALK_LIMIT].split())

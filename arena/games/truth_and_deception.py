@@ -24,6 +24,7 @@ from arena.core.answer import match_action
 from arena.core.errors import ArenaError
 from arena.core.game import Action, GameInfo, Illegal, check_options
 from arena.core.keys import draw
+from arena.core.sanitise import plain
 
 DECEIVER, GUESSER = 0, 1
 SPEAKERS = (DECEIVER, GUESSER) * 3
@@ -186,7 +187,7 @@ def harmless(text: str) -> str:
 
     Composed first, so that accents stay with their letters. `harmless(harmless(t)) == harmless(t)`.
     """
-    composed = unicodedata.normalize("NFC", text[: 8 * TALK_LIMIT])
+    composed = unicodedata.normalize("NFC", plain(text[: 8 * TALK_LIMIT]))
     kept = [_REPLACED.get(char, char) for char in composed]
     line = "".join([char if char in _KEPT or char.isalnum() else " " for char in kept])
     line = " ".join(line.split())[:TALK_LIMIT].rstrip()

@@ -67,6 +67,14 @@ class PolicyPlayer:
         """The ids that the model reads for this view."""
         return self._ids(view.rules, view.observation, view.illegal)
 
+    def conversation_ids(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
+        """The ids that the model reads in a conversation (role and content) that another program keeps.
+
+        Raises ArenaError where the model's chat template refuses it.
+        """
+        said = [{"role": one["role"], "content": self.codec.neutral(one["content"])} for one in messages]
+        return self.codec.encode(self._style.converse(said, self.codec))
+
     def _encode(self, *texts: str) -> tuple[int, ...]:
         rules, observation, illegal = map(self.codec.neutral, texts)
         return self.codec.encode(self._style.build(rules, observation, self.codec, illegal))

@@ -18,7 +18,15 @@ class Style(Protocol):
     def build(self, rules: str, observation: str, tokenizer: Chat, illegal: str = "") -> str:
         """The whole input for one reply; `illegal` says why the last attempt at this turn was refused."""
 
+    def converse(self, messages: list[dict[str, str]], tokenizer: Chat) -> str:
+        """The whole input for the next reply of a conversation (role and content) that another program keeps."""
+
 
 def retry_line(illegal: str) -> str:
     """One line about a refused reply, with its line end; empty at the first attempt."""
     return f"Your last reply was refused: {' '.join(illegal.split())}\n" if illegal else ""
+
+
+def line_ended(text: str) -> str:
+    """The text with a line end, where it has none yet."""
+    return text if text.endswith("\n") else text + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arena.prompts import Chat, retry_line
+from arena.prompts import Chat, line_ended, retry_line
 
 
 def build(rules: str, observation: str, tokenizer: Chat, illegal: str = "") -> str:
@@ -10,3 +10,7 @@ def build(rules: str, observation: str, tokenizer: Chat, illegal: str = "") -> s
         f"Rules\n{rules}\n\nPosition\n{observation}\n{retry_line(illegal)}\n"
         "What the player to move thinks, and then the answer in \\boxed{}\n"
     )
+
+
+def converse(messages: list[dict[str, str]], tokenizer: Chat) -> str:
+    return line_ended("\n\n".join(message["content"] for message in messages))

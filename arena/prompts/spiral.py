@@ -11,3 +11,7 @@ def build(rules: str, observation: str, tokenizer: Chat, illegal: str = "") -> s
         f"{retry_line(illegal)}Work out your move step by step, then give it, and only it, inside \\boxed{{}}."
     )
     return tokenizer.chat([{"role": "user", "content": asked}])
+
+
+def converse(messages: list[dict[str, str]], tokenizer: Chat) -> str:
+    return tokenizer.chat(messages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 import signal
 import sys
@@ -24,6 +25,8 @@ from arena.runs.store import RunStore
 _POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHOW_CURSOR = b"\x1b[?25h"
 _STOP_POLL_SECONDS = 0.1
+_FILES = 10_240
+"""The most that macOS allows."""
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ def run_job(run_dir: Path) -> Iterator[Job]:
 
     Raises ArenaError where another process holds the run, or its files cannot be written.
     """
+    allow_files()
     with run_lock(run_dir):
         clear_stop(run_dir)
         record = read_record(run_dir)
@@ -88,6 +92,18 @@ def run_job(run_dir: Path) -> Iterator[Job]:
             end = "stopped" if job.stopped else "finished"
             store.add_event(end, "")
             job.note(end)
+
+
+def allow_files() -> None:
+    """Let this process have as many files open as the system allows, up to `_FILES`.
+
+    Every request in flight to an API is one, and the usual limit is 1,024 or less.
+    """
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if most == resource.RLIM_INFINITY else min(most, _FILES)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 @contextmanager

@@ -159,4 +159,7 @@ def stop_asked(run_dir: Path) -> bool:
 
 def clear_stop(run_dir: Path) -> None:
     """Forget an earlier request to stop; a job does this when it starts."""
-    (run_dir / STOP).unlink(missing_ok=True)
+    try:
+        (run_dir / STOP).unlink(missing_ok=True)
+    except OSError as error:
+        raise ArenaError(f"Cannot remove {run_dir / STOP}: {error.strerror}.") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
 import time
 from collections.abc import Sequence
@@ -71,6 +72,10 @@ class RunRecord:
     def with_process(self, pid: int) -> RunRecord:
         """The same run, run by another process of this host."""
         return replace(self, pid=pid, pid_start=process_start(pid) or "", host=platform.node())
+
+    def resume_command(self, run_dir: Path) -> str:
+        """What goes on with the run."""
+        return f"spiral-arena {self.kind} --resume {shlex.quote(str(run_dir))}"
 
     def write(self, run_dir: Path) -> None:
         write_atomic(run_dir / RECORD, json.dumps(asdict(self), indent=2) + "\n")

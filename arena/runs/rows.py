@@ -27,6 +27,10 @@ class TurnRow:
     seconds: float
     board: str
     """The position after the action; empty where the reply was illegal."""
+    thought_source: str = ""
+    """Where an API's thought came from; empty for models of ours."""
+    thought_kind: str = ""
+    """ "raw", "summary", "hidden" or "none"; empty for models of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,4 +213,21 @@ class AskRow:
     """JSON list of the returns by seat at the end, null before it."""
     seen: int
     """Id of the last request of control.db that was dealt with."""
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpendRow:
+    """What an API player has taken in this run so far."""
+
+    player: str
+    model: str
+    requests: int = 0
+    retries: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    """Of the completion."""
+    cost: float | None = None
+    """In the currency of the user's prices; None where none is known."""
     at: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from arena.core.errors import ArenaError
+from arena.core.sanitise import one_line
 
 VERSION = 1
 
@@ -31,6 +33,7 @@ CREATE TABLE turn (
     action TEXT, illegal TEXT NOT NULL, finish_reason TEXT NOT NULL,
     prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
     seconds REAL NOT NULL, board TEXT NOT NULL,
+    thought_source TEXT NOT NULL DEFAULT '', thought_kind TEXT NOT NULL DEFAULT '',
     UNIQUE (match_id, turn, attempt)
 );
 CREATE TABLE partial (
@@ -76,8 +79,20 @@ CREATE TABLE IF NOT EXISTS ask (
     illegal TEXT NOT NULL, note TEXT NOT NULL, moves TEXT NOT NULL, undo INTEGER NOT NULL, undos INTEGER NOT NULL,
     hidden INTEGER NOT NULL, returns TEXT NOT NULL, seen INTEGER NOT NULL, at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS checksum (
+    kind TEXT NOT NULL, row INTEGER NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (kind, row)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spend (
+    player TEXT PRIMARY KEY, model TEXT NOT NULL, requests INTEGER NOT NULL, retries INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
+    cost REAL, at REAL NOT NULL
+);
 """
 """Tables that a database of this version may lack: its writer adds them, its readers find nothing."""
+ADDED = frozenset(re.findall(r"EXISTS (\w+)", ADDED_TABLES))
+
+ADDED_COLUMNS = {"turn": ("thought_source TEXT NOT NULL DEFAULT ''", "thought_kind TEXT NOT NULL DEFAULT ''")}
+"""Columns that they may lack in the same way."""
 
 STEPPED = ("match", "partial", "metric", "rating", "ground_truth", "event", "health")
 """Tables whose rows belong to a training step."""
@@ -93,11 +108,21 @@ def create_tables(db: sqlite3.Connection, tables: str = TABLES, version: int = V
         db.execute("INSERT INTO meta (version) VALUES (?)", (version,))
 
 
-def add_tables(db: sqlite3.Connection) -> None:
-    """Create the tables of `ADDED_TABLES` that are not there."""
+def add_what_is_missing(db: sqlite3.Connection) -> None:
+    """Create the tables of `ADDED_TABLES` that are not there, and with them the columns of `ADDED_COLUMNS`."""
+    if table_names(db) >= ADDED:
+        return
+    missing = [
+        (table, column)
+        for table, columns in ADDED_COLUMNS.items()
+        for column in columns
+        if column.partition(" ")[0] not in column_names(db, table)
+    ]
     with db:
         db.execute("BEGIN IMMEDIATE")
         _execute_all(db, ADDED_TABLES)
+        for table, column in missing:
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
 
 
 def _execute_all(db: sqlite3.Connection, statements: str) -> None:
@@ -108,6 +133,10 @@ def _execute_all(db: sqlite3.Connection, statements: str) -> None:
 
 def table_names(db: sqlite3.Connection) -> set[str]:
     return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def column_names(db: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in db.execute(f"PRAGMA table_info({table})")}
 
 
 def check_version(db: sqlite3.Connection, path: Path, version: int = VERSION) -> None:
@@ -158,10 +187,12 @@ def plain_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _in_words(path, error) from error
+    except UnicodeDecodeError as error:
+        raise corrupt(path, "it holds what is no text") from error
 
 
 def _in_words(path: Path, error: sqlite3.Error) -> ArenaError:
-    text = str(error)
+    text = one_line(str(error))
     folder = path.parent
     if "full" in text:
         return ArenaError(f"No space left for {path}.", f"Free some, then resume {folder}; what was stored is kept.")
@@ -173,6 +204,6 @@ def _in_words(path: Path, error: sqlite3.Error) -> ArenaError:
         return ArenaError(f"{path} is locked by another program.", "Close it, then try again.")
     if "disk I/O" in text:
         return ArenaError(f"Reading or writing {path} failed ({text}).", f"Check the disk, then resume {folder}.")
-    if isinstance(error, sqlite3.DatabaseError) and ("malformed" in text or "not a database" in text):
+    if "malformed" in text or "not a database" in text or "not decode" in text or "unsupported file" in text:
         return corrupt(path, text)
     return ArenaError(f"{path}: {text}.")

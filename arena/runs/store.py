@@ -17,12 +17,24 @@ from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from arena.core.errors import ArenaError
-from arena.runs.rows import AskRow, EventRow, HealthRow, MatchRow, MetricRow, PartialRow, RatingRow, TruthRow, TurnRow
+from arena.runs.damage import MATCH, TRUTH, check_files, check_integrity, check_rows, checksum
+from arena.runs.rows import (
+    AskRow,
+    EventRow,
+    HealthRow,
+    MatchRow,
+    MetricRow,
+    PartialRow,
+    RatingRow,
+    SpendRow,
+    TruthRow,
+    TurnRow,
+)
 from arena.runs.schema import (
     STEPPED,
-    add_tables,
+    add_what_is_missing,
     check_version,
-    corrupt,
+    column_names,
     create_tables,
     open_read_only,
     plain_errors,
@@ -67,6 +79,8 @@ _INSERT_PARTIAL = _insert("partial", PartialRow, verb="INSERT OR REPLACE")
 _INSERT_ASK = _insert("ask", AskRow, verb="INSERT OR REPLACE")
 _INSERT_RATING = _insert("rating", RatingRow, verb="INSERT OR REPLACE")
 _INSERT_TRUTH = _insert("ground_truth", TruthRow, verb="INSERT OR REPLACE")
+_INSERT_SPEND = _insert("spend", SpendRow, verb="INSERT OR REPLACE")
+_INSERT_CHECKSUM = "INSERT OR REPLACE INTO checksum (kind, row, value) VALUES (?, ?, ?)"
 
 
 class RunStore:
@@ -79,6 +93,7 @@ class RunStore:
         self.path = run_dir / DB_NAME
         self._pending: list[MetricRow | EventRow | HealthRow] = []
         self._committed = time.monotonic()
+        check_files(self.path)
         with plain_errors(self.path):
             self._db = sqlite3.connect(self.path, isolation_level=None)
             try:
@@ -91,16 +106,14 @@ class RunStore:
         names = table_names(self._db)
         if names:
             check_version(self._db, self.path)
-            verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if verdict != "ok":
-                raise corrupt(self.path, " ".join(str(verdict).split()))
+            check_integrity(self._db, self.path)
+            check_rows(self._db, self.path)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA busy_timeout = 5000")
         if not names:
             create_tables(self._db)
-        if "ask" not in names:
-            add_tables(self._db)
+        add_what_is_missing(self._db)
 
     def __enter__(self) -> Self:
         return self
@@ -206,10 +219,19 @@ class RunStore:
         with self._transaction() as db:
             db.executemany(_INSERT_RATING, [_values(row) for row in rows])
 
+    def set_spends(self, rows: Iterable[SpendRow]) -> None:
+        """Replace what each row's player has spent."""
+        now = time.time()
+        with self._transaction() as db:
+            db.executemany(_INSERT_SPEND, [_values(row if row.at else replace(row, at=now)) for row in rows])
+
     def set_truths(self, rows: Sequence[TruthRow]) -> None:
         """Store measures, all in one transaction; replaces those of the same (step, player, game, measure)."""
         with self._transaction() as db:
-            db.executemany(_INSERT_TRUTH, [_values(row) for row in rows])
+            for row in rows:
+                values = _values(row)
+                id = db.execute(_INSERT_TRUTH, values).lastrowid
+                db.execute(_INSERT_CHECKSUM, (TRUTH, id, checksum(TruthRow, values)))
 
     def drop_after(self, step: int) -> None:
         """Delete every row of a later training step: what a resume from a checkpoint does again."""
@@ -218,11 +240,19 @@ class RunStore:
             db.execute("DELETE FROM turn WHERE match_id IN (SELECT id FROM match WHERE step > ?)", (step,))
             for table in STEPPED:
                 db.execute(f"DELETE FROM {table} WHERE step > ?", (step,))
+            for table in (MATCH, TRUTH):
+                db.execute(f"DELETE FROM checksum WHERE kind = ? AND row NOT IN (SELECT id FROM {table})", (table,))
 
 
 def _put_match(db: sqlite3.Connection, match: MatchRow, turns: Sequence[TurnRow]) -> None:
-    cursor = db.execute(_INSERT_MATCH, _values(match if match.at else replace(match, at=time.time())))
-    db.executemany(_INSERT_TURN, [(cursor.lastrowid, *_values(turn)) for turn in turns])
+    values = _values(match if match.at else replace(match, at=time.time()))
+    id = db.execute(_INSERT_MATCH, values).lastrowid
+    rows = [_values(turn) for turn in turns]
+    db.executemany(_INSERT_TURN, [(id, *row) for row in rows])
+    whole = checksum(MatchRow, values)
+    for row in rows:
+        whole = checksum(TurnRow, row, whole)
+    db.execute(_INSERT_CHECKSUM, (MATCH, id, whole))
 
 
 def _put_partial(db: sqlite3.Connection, row: PartialRow) -> None:
@@ -247,15 +277,21 @@ class RunReader:
         self.path = run_dir / DB_NAME
         if not self.path.is_file():
             raise NoRows(f"{run_dir} has no {DB_NAME} yet.", "The job creates it when it starts.")
+        if not self.path.stat().st_size:
+            # Not even looked into: SQLite deletes the log of an empty database.
+            raise NoRows(f"{self.path} is empty.", "Resume the run: its job was killed at once, or says what is wrong.")
         with plain_errors(self.path):
             self._db = open_read_only(self.path)
             try:
                 if not table_names(self._db):
                     raise NoRows(f"{self.path} is empty yet.", "Its job was killed at once; resume the run.")
                 check_version(self._db, self.path)
+                there = column_names(self._db, "turn")
             except BaseException:
                 self._db.close()
                 raise
+        self._lacking = {(TurnRow, name) for name in _columns(TurnRow) if name not in there}
+        """Columns that an older program did not write."""
 
     def __enter__(self) -> Self:
         return self
@@ -342,6 +378,13 @@ class RunReader:
         """Ground-truth measures, in the order in which they were stored."""
         return self._select("SELECT {} FROM ground_truth ORDER BY id", TruthRow)
 
+    def spends(self) -> list[SpendRow]:
+        """What each API player has spent; empty where none took part."""
+        with plain_errors(self.path):
+            if "spend" not in table_names(self._db):
+                return []
+        return self._select("SELECT {} FROM spend ORDER BY player", SpendRow)
+
     def count(self, table: str) -> int:
         """Number of rows of a table."""
         with plain_errors(self.path):
@@ -357,7 +400,7 @@ class RunReader:
         return self._select(query, kind, (after_id, limit))
 
     def _select(self, query: str, kind: type[R], values: tuple[Any, ...] = ()) -> list[R]:
-        names = [field.name for field in fields(kind)]
+        names = [field.name for field in fields(kind) if (kind, field.name) not in self._lacking]
         with plain_errors(self.path):
             rows = self._db.execute(query.format(", ".join(names)), values).fetchall()
         return [kind(**dict(zip(names, row, strict=True))) for row in rows]

@@ -28,6 +28,22 @@ def figure(value: float | None, low: float | None = None, high: float | None = N
     return f"{number(value, digits)} ±{number((high - low) / 2, digits)}"
 
 
+def amount(number: int) -> str:
+    """A count in at most five cells, such as "9,120", "48.2k" and "3M"."""
+    if number < 10_000:
+        return f"{number:,}"
+    for unit, size in (("k", 1e3), ("M", 1e6), ("G", 1e9)):
+        if number < 999.5 * size:
+            digits = f"{number / size:.1f}".removesuffix(".0") if number < 99.95 * size else f"{number / size:.0f}"
+            return f"{digits}{unit}"
+    return f"{number / 1e9:,.0f}G"
+
+
+def money(value: float) -> str:
+    """A sum in whatever money prices are given in: small ones to four digits."""
+    return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.4f}"
+
+
 def duration(seconds: float) -> str:
     """Such as "42 s", "3:07", "1:02:07" or "2 d 4 h"; a clock that went back counts as no time."""
     whole = max(0, round(seconds))

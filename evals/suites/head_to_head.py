@@ -33,10 +33,10 @@ async def play(job: Job, config: HeadToHeadConfig) -> None:
     Raises ArenaError where matches stayed void; they are tried again on resume.
     """
     games = check_games(config.games)
-    async with open_players(job, config.players, games) as players:
+    async with open_players(job, config.players, games, config) as players:
         await play_schedule(job, config, schedule(config), players)
         if config.ground_truth and not job.stopped:
-            await measure(job, games, players, config.seed)
+            await measure(job, games, players, config.seed, apis=True)
 
 
 def schedule(config: HeadToHeadConfig) -> list[PlannedMatch]:
@@ -140,6 +140,6 @@ def _legend(result: Mapping[str, Any]) -> Text:
         *["Where it carries a sign: mean return per match."] * any(r["unit"] == "utility" for r in result["matrix"]),
         "Other: a training game that is not the player's own.",
         *KIND_LEGEND,
-        *report.rating_notes(result["ratings"]),
+        *report.rating_notes(result["ratings"], result),
     ]
-    return Text("\n".join(lines), style="dim")
+    return report.warned(Text("\n".join(lines), style="dim"), result)

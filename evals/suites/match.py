@@ -37,8 +37,12 @@ async def play(job: Job, config: MatchConfig) -> None:
     a, b = config.players
     planned = PlannedMatch(0, game, a, b, 0, 0, match_key(config.seed, game.name, 0))
     watcher = Watcher() if config.watch else None
-    async with open_players(job, config.players, [game]) as players:
-        outcome = await run_matches([planned], players, job.store, retries=config.retries, watch=watcher)
+    async with open_players(job, config.players, [game], config) as players:
+        outcome = await run_matches(
+            [planned], players, job.store, retries=config.retries, watch=watcher, should_stop=job.should_stop
+        )
+    if outcome.stopped:
+        raise ArenaError("The match was given up before its end.", "Nothing of it is stored.")
     if outcome.unplayed:
         raise ArenaError(f"The match stayed void: {one_line(outcome.reason)}")
 
@@ -65,7 +69,7 @@ class Watcher:
             case Forfeit():
                 _tell(f"{planned.seats[event.seat]} forfeits.")
             case Void():
-                _tell(f"Void, to be replayed: {event.reason}")
+                _tell(f"Void: {event.reason}")
             case MatchEnded():
                 _tell(f"Ended after {event.turns} turns.")
             case _:

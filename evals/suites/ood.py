@@ -17,7 +17,7 @@ from arena.core.registry import GameSpec, load_player
 from arena.core.sanitise import one_line
 from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON
-from arena.runs.store import RunReader
+from arena.runs.transcripts import TranscriptReader
 from evals import report
 from evals.changes import ALL, Meetings, average_rows, change_row
 from evals.players import KIND_LEGEND, game_kind, game_mark, open_players, player_rows
@@ -36,7 +36,7 @@ async def play(job: Job, config: OodConfig) -> None:
     Raises ArenaError where matches stayed void; they are tried again on resume.
     """
     games = check_games(config.games)
-    async with open_players(job, config.entrants, games) as entrants:
+    async with open_players(job, config.entrants, games, config) as entrants:
         players = {bot: load_player(bot) for bot in BOTS} | entrants
         await play_schedule(job, config, schedule(config), players)
 
@@ -62,8 +62,8 @@ def build_result(run_dir: Path) -> Row:
     `averages` are over games, "all" of them and, where training games are among them, those that are "ood".
     """
     config = read_json(OodConfig, run_dir / CONFIG_JSON)
-    with RunReader(run_dir) as reader:
-        encounters = report.group_matches(reader.all_matches())
+    with TranscriptReader(run_dir) as reader:
+        encounters = report.read_encounters(reader)
     games = check_games(config.games)
     players = player_rows(run_dir, config.entrants)
     meetings = Meetings.of(encounters)
@@ -75,6 +75,7 @@ def build_result(run_dir: Path) -> Row:
         "results": [report.game_row(encounter) for encounter in encounters],
         "changes": _changes(config, games, players, meetings),
         "averages": _averages(config, games, meetings),
+        "warnings": report.warning_rows(encounters),
     }
 
 
@@ -203,4 +204,4 @@ def _legend(result: Mapping[str, Any]) -> Text:
     ]
     if any(row["unit"] == "utility" for row in result["results"]):
         lines.insert(1, "Where a score carries a sign: mean return per match; averages are in points all the same.")
-    return Text("\n".join(lines), style="dim")
+    return report.warned(Text("\n".join(lines), style="dim"), result)

@@ -39,7 +39,7 @@ async def play(job: Job, config: PlayConfig) -> None:
             return
     first, second = config.players
     planned = PlannedMatch(0, game, first, second, 0, 0, match_key(config.seed, game.name, 0))
-    async with open_players(job, config.opponents, [game]) as opponents:
+    async with open_players(job, config.opponents, [game], config) as opponents:
         await HumanMatch(job, config, planned, opponents).run()
 
 

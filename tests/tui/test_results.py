@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from arena.core.errors import ArenaError
 from arena.runs.paths import RESULT_JSON
 from arena.runs.store import RunReader
-from arena.tui.collect.entrants import Draft, check, estimate, read_offer
+from arena.tui.collect.entrants import Draft, check, read_offer
 from arena.tui.collect.meeting import Place, read_page
+from arena.tui.collect.paces import estimate
 from arena.tui.collect.result_jobs import compute, export
 from arena.tui.collect.results import ALL_GAMES, ResultsReader, parse
 from arena.tui.widgets.standings import (
@@ -271,7 +272,7 @@ def test_offer_has_bots_bundled_models_and_checkpoints_with_their_steps(root: Pa
     (run / "checkpoints" / "step_3.tmp").mkdir()
     run_dirs.corrupt(root / "broken")
     offer = read_offer(root)
-    specs = {choice.spec: choice for choice in offer.players}
+    specs = {choice.spec: choice for choice in offer.players if not choice.begins}
     assert {"random", "optimal", "scripted", "ckpt:tiny", "ckpt:kuhn-7", "ckpt:kuhn-7@1", "ckpt:kuhn-7@2"} == set(specs)
     assert "human" not in specs
     assert "step 2" in specs["ckpt:kuhn-7"].about

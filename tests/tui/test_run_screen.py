@@ -425,7 +425,8 @@ def test_what_needs_a_checkpoint_is_not_offered_without_one(root: Path) -> None:
 
 def test_before_the_first_step_it_says_what_it_waits_for(root: Path) -> None:
     run_dir = run_dirs.training(root / "a", 3, of=5, end="")
-    (run_dir / DB_NAME).unlink()
+    for file in run_dir.glob(f"{DB_NAME}*"):
+        file.unlink()
 
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
         await wait_for(pilot, lambda: "No figures yet." in text_of(app))

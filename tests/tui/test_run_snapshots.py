@@ -91,7 +91,8 @@ def test_the_log_released(run_dir: Path, snap_compare: SnapCompare, size: tuple[
 @SIZES
 def test_empty(root: Path, snap_compare: SnapCompare, size: tuple[int, int]) -> None:
     run_dir = run_dirs.training(root / "fresh", 3, of=120, end="", started=run_dirs.NOW - 6)
-    (run_dir / DB_NAME).unlink()
+    for file in run_dir.glob(f"{DB_NAME}*"):
+        file.unlink()
 
     async def before(pilot: Pilot[None]) -> None:
         screen = await opened(pilot, run_dir)

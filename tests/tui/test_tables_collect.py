@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import api_runs
 import pytest
 import run_dirs
 import tournament_runs
@@ -170,14 +171,18 @@ def test_api_players_have_their_own_table(root: Path) -> None:
     tournament_runs.played(root / "t", players=["ckpt:tiny", "random"], pairs=2)
     assert not read(root).sheets[API].lines
     assert not read(root).sheets[REASONING].lines
-    run = run_dirs.training(root / "k", steps=10, end="stopped")
-    with RunStore(run) as store:
-        store.add_metrics([MetricRow(10, "score", 0.4, "tictactoe", "", "gemini:flash", 0.3, 0.5, 64)])
-    api = tournament_runs.played(root / "a", players=["ckpt:tiny", "openai"], games=["tictactoe"], pairs=2)
-    text = (api / RESULT_JSON).read_text(encoding="utf-8").replace('"openai"', '"openai:gpt@http://localhost:1"')
-    (api / RESULT_JSON).write_text(text, encoding="utf-8")
-    found = {row["opponent"] for row in rows(read(root).sheets[API])}
-    assert found == {"gemini:flash", "openai:gpt@http://localhost:1"}
+    api_runs.tournament(root / "a")
+    api_runs.training(root / "k")
+    api_runs.match(root / "m", "summary")
+    found = rows(read(root).sheets[API])
+    assert {row["run"] for row in found} == {"a", "k", "m"}
+    gemini, mistral = (row for row in found if row["run"] == "a")
+    assert (gemini["player"], gemini["requests"], gemini["retries"]) == (api_runs.GEMINI, 1234, 3)
+    assert (gemini["tokens_in"], gemini["tokens_out"], gemini["thinking"]) == (123_456, 812_345, 700_123)
+    assert gemini["cost"].value == 4.3125
+    assert not gemini["stopped"]
+    assert mistral["cost"] is None
+    assert mistral["stopped"] == api_runs.REFUSED
 
 
 def test_every_kind_says_what_fills_it() -> None:

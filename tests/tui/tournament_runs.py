@@ -115,7 +115,7 @@ def _match(planned: PlannedMatch, order: dict[str, int], count: int, luck: rando
     forfeit = "b" if value > 0 and planned.number % 37 == 3 else ""
     return MatchRow(
         planned.number, planned.game.name, planned.a, planned.b, planned.pair, planned.leg, planned.key, value, -value,
-        forfeit, 5, planned.number % 50 == 7, 0.125, "board", at=BASE + planned.number * 0.01,
+        forfeit, 5, int(planned.number % 50 == 7), 0.125, "board", at=BASE + planned.number * 0.01,
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,39 @@ def test_any_text_can_be_taken_apart(text: str) -> None:
     thought, answer = split_reply(text)
     assert thought == thought.strip()
     assert answer == answer.strip()
+
+
+def last_box(text: str) -> str | None:
+    """What the last balanced box holds, found by trying one after the other."""
+    start = text.rfind("\\boxed{")
+    while start >= 0:
+        depth, begin = 0, start + len("\\boxed")
+        for end in range(begin, len(text)):
+            depth += (text[end] == "{") - (text[end] == "}")
+            if depth == 0:
+                return text[begin + 1 : end].strip()
+        start = text.rfind("\\boxed{", 0, start)
+    return None
+
+
+@given(st.lists(st.sampled_from(["\\boxed{", "{", "}", "a", "\\", "boxed", "\n"]), max_size=30).map("".join))
+def test_the_answer_is_the_last_balanced_box(text: str) -> None:
+    found = last_box(text)
+    assert split_reply(text).answer == (text.strip().rpartition("\n")[2].strip() if found is None else found)
+
+
+@pytest.mark.parametrize("piece", ["\\boxed{", "\\boxed{}", "{", "}", "</think>", "a\n", "["])
+def test_a_flood_is_taken_apart_in_time(piece: str) -> None:
+    began = time.monotonic()
+    assert split_reply(piece * (3_000_000 // len(piece)) + "\n\\boxed{[4]}").answer == "[4]"
+    assert time.monotonic() - began < 10
+
+
+def test_a_long_answer_is_refused_and_a_reason_stays_short() -> None:
+    for answer in ("[4] " * 5_000, "x" * 20_000, " ".join(f"[{n}]" for n in range(2_000)), "[a] [b]" * 1_000):
+        refusal = match_action(answer, ["[4]"])
+        assert isinstance(refusal, Illegal)
+        assert len(refusal.reason) < 500
 
 
 @given(st.text(alphabet="abc []{}4\n"), st.sampled_from(POKER))

@@ -78,7 +78,7 @@ sys.exit(code)
         (["match", "tictactoe", "random", "optimal\x1b[2J"], "optimal"),
         (["match", "tictactoe", "random", "ckpt:no-such-run"], "no-such-run"),
         (["export", "no-such-run", "--format", "md"], "Unknown run"),
-        (["export", "no-such-run", "--format", "html"], "'html' is not one of"),
+        (["export", "no-such-run", "--format", "pdf"], "'pdf' is not one of"),
         (["train", "no-such-preset"], "Unknown preset"),
         (["train"], "needs a configuration"),
     ],

@@ -299,3 +299,15 @@ print(sorted({{"torch", "transformers", "tensorboardX", "pandas"}} & set(sys.mod
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, env=job_environment(), check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_notes_come_first_and_claims_over_all_games_say_so() -> None:
+    claim = {"game": None, "a": "x", "b": "y", "pairs": 9, "better": "x", "p": 0.01, "p_holm": 0.02, "claim": True}
+    found = result(claims=[claim, claim | {"game": "snake"}], notes=["From *there*\n\\end{x}."])
+    markdown, latex = to_markdown(found), to_latex(found)
+    assert markdown.startswith("From \\*there\\* \\\\end{x}.\n\n## results\n")
+    assert "| all games | x | y | 9 | x | 0.01 | 0.02 | True |" in markdown
+    assert latex.splitlines()[1] == "% From *there* \\end{x}."
+    assert "all games & 9" in latex or "all games & " in latex
+    rows = list(csv.DictReader(io.StringIO(to_csv(found))))
+    assert [row["game"] for row in rows if row["table"] == "claims"] == ["all games", "snake"]

@@ -39,7 +39,7 @@ def test_the_contracts_catch_what_they_forbid(tmp_path: Path) -> None:
         "arena/cli/planted.py": "def f():\n    import arena.players.random",
         "arena/players/planted.py": "def f():\n    import torch",
         "arena/tui/planted.py": "def f():\n    import arena.players.random",
-        "training/planted.py": "import arena.cli\nimport pandas",
+        "training/planted.py": "import arena.cli\nimport pandas\nimport starlette",
     }
     for path, code in planted.items():
         (tmp_path / path).write_text(f"{code}\n", encoding="utf-8")

@@ -201,3 +201,17 @@ def _finished_pid() -> int:
     child = subprocess.Popen([sys.executable, "-c", "pass"])
     child.wait()
     return child.pid
+
+
+def test_a_job_may_open_more_files_than_the_usual_limit(run_dir: Path) -> None:
+    usual = 256
+    code = (
+        "import resource, sys; from pathlib import Path; from arena.runs.job import run_job\n"
+        "most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({usual}, most))\n"
+        "with run_job(Path(sys.argv[1])): print(*resource.getrlimit(resource.RLIMIT_NOFILE), most)"
+    )
+    found = subprocess.run([sys.executable, "-c", code, str(run_dir)], capture_output=True, text=True, check=True)
+    now, hard, before = map(int, found.stdout.split())
+    assert hard == before
+    assert now == (10_240 if hard < 0 else min(hard, 10_240)) > usual

@@ -189,3 +189,21 @@ def test_a_run_without_configuration_is_refused_in_words(tmp_path: Path) -> None
     (tmp_path / "config.json").unlink()
     with pytest.raises(ArenaError, match="cannot be read"):
         build_result(tmp_path)
+
+
+def test_with_large_counts_and_voids_the_tables_still_fit(tmp_path: Path) -> None:
+    long = "ckpt:runs/multi-game-20260101-120000@40?temperature=0.5"
+    rows = [
+        row(2 * p + leg, p, leg, value, a=long, forfeit=who, game=game, voids=1)
+        for game in ("tictactoe", CHIPS)
+        for p in range(600)
+        for leg, value, who in ((0, 1.0, "b"), (1, -1.0, "a"))
+    ]
+    result = build_result(run_dir(tmp_path, rows))
+    for line in (*result["results"], *result["overall"]):
+        line["distinct"] = 1200
+    text = text_of(result)
+    assert max(map(len, text.splitlines())) <= 100
+    assert [
+        word for word in ("600–  0–600", "600 / 600", "1200", "Void, and replayed: 2400", "+2.00") if word not in text
+    ] == []

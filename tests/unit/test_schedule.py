@@ -78,17 +78,17 @@ def test_a_void_match_is_replayed_whole_and_counted() -> None:
     recorder, players = MatchList(), _with(Flaky(failures=2))
     outcome = asyncio.run(run_matches(round_robin([TICTACTOE], list(players), 1, 0), players, recorder, 1))
     assert (outcome.played, outcome.voids, outcome.unplayed) == (2, 2, [])
-    assert [match.voids for match in recorder.matches] == [2, 0]
+    assert [match.voids for match in recorder.matches] == [1, 1]
     sound = MatchList()
     asyncio.run(run_matches(round_robin([TICTACTOE], list(players), 1, 0), players, sound))
     assert _bare(sound) == [(replace(match, voids=0), turns) for match, turns in _bare(recorder)]
 
 
 def test_a_match_that_stays_void_is_left_out_and_the_others_are_played() -> None:
-    recorder, players = MatchList(), _with(Flaky(failures=4))
-    outcome = asyncio.run(run_matches(round_robin([TICTACTOE], list(players), 2, 0), players, recorder, 1, replays=3))
-    assert (outcome.played, outcome.voids, len(outcome.unplayed)) == (3, 4, 1)
-    assert outcome.unplayed[0].number == 0
+    recorder, players = MatchList(), _with(Flaky(failures=2))
+    outcome = asyncio.run(run_matches(round_robin([TICTACTOE], list(players), 2, 0), players, recorder, 1, replays=0))
+    assert (outcome.played, outcome.voids) == (2, 2)
+    assert [planned.number for planned in outcome.unplayed] == [0, 1]
     assert "out of order" in outcome.reason
 
 

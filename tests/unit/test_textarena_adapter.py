@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from injections import CORPUS
 
 from arena.config.checks import check_games, check_players
 from arena.core.answer import split_reply
@@ -408,7 +409,7 @@ HOSTILE = (
 )
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [*HOSTILE, *CORPUS.values()], ids=[*map(str, range(len(HOSTILE))), *CORPUS])
 @every_talking_twin
 def test_talk_cannot_forge_a_line_of_the_host(name: str, text: str) -> None:
     assert_harmless(new(name, 2), text)

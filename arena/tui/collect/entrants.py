@@ -1,34 +1,37 @@
-"""What the form of a tournament offers and checks: players that are here, games, and how fast past ones went."""
+"""What the form of a tournament offers and checks: players that are here or can be asked, games, formats, limits."""
 
 from __future__ import annotations
 
-import json
+import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from math import comb
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import arena
 from arena.config.base import validate
 from arena.config.checks import check_games, check_players
+from arena.config.limits import LIMITS
 from arena.config.tournament import TRAINING_GAMES, TournamentConfig
 from arena.core.errors import ArenaError
 from arena.core.registry import PlayerSpec, adapters, discover, game_ids, load_game, player_info
 from arena.runs.checkpoints import list_checkpoints
+from arena.runs.entrants import expand_checkpoints, read_players_file
 from arena.runs.launch import create_run, detach, job_command
-from arena.runs.paths import CONFIG_JSON, checkpoints_dir, run_dirs, runs_root
-from arena.runs.record import Status, read_record, run_status
-from arena.runs.store import RunReader
+from arena.runs.paths import checkpoints_dir, run_dirs, runs_root
+from arena.runs.record import read_record
 from arena.tui.collect.apis import find_apis, is_api
+from arena.tui.collect.limits import read_limits
+from arena.tui.collect.paces import Past, read_pasts
 
 T = TypeVar("T")
 _BOTS = ("random", "optimal", "scripted")
 _MODELS = Path(next(iter(arena.__path__))).parent / "assets" / "models"
-_MOST_RUNS = 40
-"""Past tournaments that the pace is taken from, the newest."""
+_CHOICE = re.compile(r"[^:?]+@(all|every:\d*|\d+(,\d+)*)(\?.*)?")
+"""A choice of a run's checkpoints: no backend is named before the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +46,6 @@ class Choice:
     """Where it is no player yet, because a model has to be named: how a spec of it begins."""
     ready: bool = True
     """Whether all that it needs is there: of an API its key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """How fast a finished tournament went."""
-
-    backends: frozenset[str]
-    games: frozenset[str]
-    pace: float
-    """Seconds a match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +72,9 @@ class Draft:
     pairs: str = "100"
     seed: str = "0"
     concurrency: str = "64"
+    format: str = "round-robin"
+    challenger: str = ""
+    rounds: str = ""
     max_cost: str = ""
     max_tokens: str = ""
     prices: str = ""
@@ -91,15 +87,10 @@ class Checked:
     errors: dict[str, str] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     matches: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """How long so many matches took in the past."""
-
-    seconds: float
-    runs: int
-    same_games: bool
+    apis: tuple[str, ...] = ()
+    """Those of the players that are behind an API."""
+    usual: dict[str, str] = field(default_factory=dict)
+    """What fields that are left empty stand for."""
 
 
 def read_offer(root: Path) -> Offer:
@@ -117,7 +108,7 @@ def read_offer(root: Path) -> Offer:
         with suppress(ArenaError):
             players += _checkpoints(path, root)
     games = [Choice(name, _game(name)) for name in game_ids()]
-    return Offer(tuple(players), tuple(games), tuple(adapters()), tuple(_pasts(paths)), problem)
+    return Offer(tuple(players), tuple(games), tuple(adapters()), tuple(read_pasts(paths)), problem)
 
 
 def _bundled() -> list[Path]:
@@ -151,14 +142,15 @@ def default_games() -> tuple[str, ...]:
 
 
 def check(draft: Draft) -> Checked:
-    """Everything that can be said without loading a player."""
+    """Everything that can be said without loading a player or asking a server."""
     errors: dict[str, str] = {}
-    players = _specs("players", draft.players, draft.more_players, errors)
+    players = _several(_specs("players", draft.players, draft.more_players, errors), errors)
     games = _specs("games", draft.games, draft.more_games, errors)
+    apis = [spec for spec in players if is_api(spec)]
     parsed = _attempt(errors, "games", lambda: check_games(games))
-    bots = _attempt(errors, "players", lambda: [one for one in players if PlayerSpec.parse(one).backend in _BOTS])
-    if parsed is not None and bots is not None:
-        _attempt(errors, "players", lambda: check_players(bots, parsed))
+    known = _attempt(errors, "players", lambda: [one for one in players if _is_known(one)])
+    if parsed is not None and known is not None:
+        _attempt(errors, "players", lambda: check_players(known, parsed))
     if "human" in players:
         errors["players"] = "A human plays in a match of their own, on the screen Play."
     if len(players) < 2:
@@ -172,9 +164,52 @@ def check(draft: Draft) -> Checked:
         ("concurrency", draft.concurrency, 1),
     ):
         data[name] = _whole(name, text, least, errors)
+    usual = _format(draft, players, data, errors)
+    limits, wrong = read_limits({name: getattr(draft, name) for name in LIMITS} if apis else {}, players)
+    errors |= wrong
     if errors:
-        return Checked(errors)
-    return Checked({}, data, comb(len(players), 2) * len(games) * data["pairs"] * 2)
+        return Checked(errors, apis=tuple(apis), usual=usual)
+    config = _attempt(errors, "format", lambda: validate(TournamentConfig, data | limits, "tournament"))
+    if config is None:
+        return Checked(errors, apis=tuple(apis), usual=usual)
+    usual["rounds"] = str(config.round_count)
+    return Checked({}, data | limits, config.planned, tuple(apis), usual)
+
+
+def _several(specs: Sequence[str], errors: dict[str, str]) -> list[str]:
+    """With those that a choice of checkpoints such as RUN@every:16, or a players file, stands for."""
+    found: list[str] = []
+    for spec in specs:
+        if _CHOICE.fullmatch(spec):
+            found += _attempt(errors, "players", partial(expand_checkpoints, spec)) or ()
+        elif spec.endswith(".toml"):
+            file = _attempt(errors, "players", partial(read_players_file, Path(spec).expanduser()))
+            found += file.players if file is not None else ()
+        else:
+            found.append(spec)
+    return list(dict.fromkeys(found))
+
+
+def _is_known(spec: str) -> bool:
+    """Whether it can be checked without looking for a model. Raises UsageError for no player at all."""
+    return PlayerSpec.parse(spec).backend in _BOTS or is_api(spec)
+
+
+def _format(draft: Draft, players: Sequence[str], data: dict[str, Any], errors: dict[str, str]) -> dict[str, str]:
+    """Put who meets whom into the data where that is not everybody; what its empty fields stand for."""
+    usual: dict[str, str] = {}
+    if draft.format == "round-robin":
+        return usual
+    data["format"] = draft.format
+    if draft.format == "gauntlet":
+        models = [one for one in players if one.partition("?")[0] not in _BOTS]
+        usual["challenger"] = next(iter([*models, *players]), "")
+        data["challengers"] = [draft.challenger.strip() or usual["challenger"]]
+        if data["challengers"][0] not in players:
+            errors["challenger"] = "One of the players."
+    elif draft.rounds.strip():
+        data["rounds"] = _whole("rounds", draft.rounds, 1, errors)
+    return usual
 
 
 def _specs(name: str, chosen: Sequence[str], written: str, errors: dict[str, str]) -> list[str]:
@@ -219,46 +254,3 @@ def start(data: dict[str, Any]) -> Path:
     run_dir = create_run(config, "tournament").absolute()
     detach(job_command("evals", str(run_dir)), run_dir)
     return run_dir
-
-
-# Past paces
-
-
-def estimate(pasts: Iterable[Past], data: dict[str, Any], matches: int) -> Estimate | None:
-    """From past tournaments of the same kinds of players, of the same games where there are any; None without."""
-    backends = frozenset(_backend(spec) for spec in data["players"])
-    alike = [past for past in pasts if past.backends == backends]
-    same = [past for past in alike if past.games == frozenset(data["games"])]
-    paces = sorted(past.pace for past in same or alike)
-    return Estimate(paces[len(paces) // 2] * matches, len(paces), bool(same)) if paces else None
-
-
-def _backend(spec: str) -> str:
-    return spec.partition("?")[0].partition(":")[0]
-
-
-def _pasts(paths: Sequence[Path]) -> list[Past]:
-    found: list[Past] = []
-    for path in paths:
-        with suppress(ArenaError, OSError, ValueError, KeyError, TypeError):
-            record = read_record(path)
-            if record.kind == "tournament" and run_status(path, record) is Status.FINISHED:
-                found += _past(path)
-        if len(found) >= _MOST_RUNS:
-            break
-    return found
-
-
-def _past(path: Path) -> list[Past]:
-    """Its pace from the first match to the last; nothing where it was interrupted, or too short to tell."""
-    config = json.loads((path / CONFIG_JSON).read_text(encoding="utf-8"))
-    with RunReader(path) as reader:
-        if sum(event.kind == "started" for event in reader.events(limit=100)) > 1:
-            return []
-        matches = reader.count("match")
-        ends = [*reader.matches(limit=1), *reader.matches(after_id=matches - 1, limit=1)]
-    if len(ends) < 2 or matches < 2 or ends[1].at <= ends[0].at:
-        return []
-    backends = frozenset(_backend(str(spec)) for spec in config["players"])
-    pace = (ends[1].at - ends[0].at) / (matches - 1)
-    return [Past(backends, frozenset(str(game) for game in config["games"]), pace)]

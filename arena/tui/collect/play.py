@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,9 @@ class Opponent:
 
     spec: str
     about: str
+    begins: str = ""
+    """Where a model has to be named: how a spec of it begins."""
+    ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +141,20 @@ class Play:
 
 
 def choices(root: Path) -> Choices:
-    """Games, and players: newest checkpoints, the bundled model, bots, older checkpoints. Raises ArenaError."""
+    """Games, and players: newest checkpoints, the bundled model, bots, players behind APIs, older checkpoints.
+
+    Raises ArenaError.
+    """
     offer = read_offer(root)
     newest = [one for one in offer.players if one.spec.startswith("ckpt:") and not one.older]
     ours = [one for one in newest if one.about != "bundled model"]
     bundled = [one for one in newest if one not in ours]
-    bots = [one for one in offer.players if one not in newest and not one.older]
+    bots = [one for one in offer.players if one not in newest and not one.older and not one.begins]
+    apis = [one for one in offer.players if one.begins]
     older = [one for one in offer.players if one.older]
     listed = [Opponent(one.spec, one.about) for one in (*ours, *bundled, *bots)]
     listed.append(Opponent(HUMAN, "Two of you, in turn at this keyboard"))
+    listed += [Opponent(one.spec, one.about, one.begins, one.ready) for one in apis]
     listed += [Opponent(one.spec, one.about) for one in older]
     games = tuple(load_game(name).INFO for name in game_ids())
     return Choices(games, tuple(listed), tuple(solved_games()), tuple(adapters()))
@@ -156,12 +164,14 @@ def new_seed() -> int:
     return secrets.randbelow(1 << 31)
 
 
-def start(game: str, players: tuple[str, str], seed: int | None) -> Path:
+def start(game: str, players: tuple[str, str], seed: int | None, limits: Mapping[str, Any] | None = None) -> Path:
     """Write the run of a new match and start its job detached; returns its directory.
 
-    Without a seed another one is drawn. Raises UsageError for what does not fit, ArenaError where it cannot be written.
+    Without a seed another one is drawn. `limits` are what API players may spend, as `read_limits` gives them.
+    Raises UsageError for what does not fit, ArenaError where it cannot be written.
     """
     data: dict[str, Any] = {"game": game, "players": players, "seed": new_seed() if seed is None else seed}
+    data |= limits or {}
     config = validate(PlayConfig, data, "play")
     check_players(config.opponents, [] if adapted(config.game) else check_games([config.game]))
     run_dir = create_run(config, "play").absolute()

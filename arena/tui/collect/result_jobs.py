@@ -13,7 +13,7 @@ from arena.core.sanitise import one_line
 from arena.runs.launch import job_command, job_environment
 from arena.runs.paths import write_atomic
 
-FORMATS = {".md": "md", ".csv": "csv", ".tex": "latex", ".json": "json"}
+FORMATS = {".md": "md", ".csv": "csv", ".tex": "latex", ".json": "json", ".html": "html"}
 """Formats by the suffix of a file."""
 _SECONDS = 600
 """Longest time that it may take."""
@@ -28,7 +28,7 @@ def compute(run_dir: Path, finished: bool) -> str:
 
 
 def export(run_dir: Path, path: Path) -> None:
-    """Write the result in the format of the file's suffix: .md, .csv, .tex or .json. Raises ArenaError."""
+    """Write the result in the format of the file's suffix, one of `FORMATS`. Raises ArenaError."""
     form = FORMATS[path.suffix.lower()]
     write_atomic(path, _ask(run_dir, "--show", "--format", form))
 

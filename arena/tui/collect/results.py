@@ -18,6 +18,7 @@ from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
 from arena.runs.paths import CONFIG_JSON, RESULT_JSON
 from arena.tui.collect.runs import RunRow, read_row
+from arena.tui.format import MINUS
 
 SCHEMA = 1
 ALL_GAMES = ""
@@ -57,6 +58,8 @@ class Meeting:
     """Mean return as seat 0 less that as seat 1: the same from both sides."""
     distinct: int | None = None
     """How many of the matches differ, where the job counted them."""
+    few: bool = False
+    """Whether they are so few that the interval pretends more."""
     games: int | None = None
     """Of an average: over how many games."""
 
@@ -84,6 +87,8 @@ class Rated:
     matches: int = 0
     counts: tuple[int, int, int] = (0, 0, 0)
     forfeits: int = 0
+    mass: Span | None = None
+    """Its share in alpha-rank, where the job computed that."""
     unbounded: bool = False
     """The results alone would put the player infinitely far from the rest of its group."""
 
@@ -138,6 +143,10 @@ class Results:
     played: int | None = None
     planned: int | None = None
     finished: bool = False
+    format: str = ""
+    """Who met whom, where that is not everybody: gauntlet or swiss."""
+    notes: tuple[str, ...] = ()
+    """What else there is to say: how a sequential test stands, the round, warnings."""
 
     @property
     def empty(self) -> bool:
@@ -254,7 +263,7 @@ def _parse(result: Row) -> Results:
         columns=tuple(dict.fromkeys([*(name for name in against if name != base), base])) if base else everybody,
         games=tuple(dict.fromkeys(str(row["game"]) for row in results)),
         meetings=meetings,
-        standings=_standings(result.get("ratings", ()), results),
+        standings=_standings(result.get("ratings", ()), results, result.get("alpha_rank", ())),
         truths=tuple(_truth(row) for row in result.get("ground_truth", ())),
         changes=_changes(result),
         base=base,
@@ -263,13 +272,17 @@ def _parse(result: Row) -> Results:
         played=_whole(result.get("played")),
         planned=_whole(result.get("planned")),
         finished=result.get("finished") is True,
+        format=str(result.get("format", "")),
+        notes=_notes(result),
     )
 
 
 def _meetings(results: Sequence[Row], result: Row) -> dict[tuple[str, str, str], Meeting]:
     found: dict[tuple[str, str, str], Meeting] = {}
+    warned = [row for row in result.get("warnings", ()) if row.get("kind") == "few_distinct"]
+    few = {(row["game"], row["a"], row["b"]) for row in warned}
     for game, row in [*((str(row["game"]), row) for row in results), *((ALL_GAMES, r) for r in _overall(result))]:
-        meeting = _meeting(row)
+        meeting = replace(_meeting(row), few=(game, row["a"], row["b"]) in few)
         found[game, meeting.player, meeting.opponent] = meeting
         mirrored = mirror(meeting)
         found[game, mirrored.player, mirrored.opponent] = mirrored
@@ -315,7 +328,23 @@ def mirror(meeting: Meeting) -> Meeting:
     )
 
 
-def _standings(ratings: Iterable[Row], results: Sequence[Row]) -> tuple[Rated, ...]:
+def _notes(result: Row) -> tuple[str, ...]:
+    notes = []
+    if test := result.get("sprt"):
+        end = "open" if test["verdict"] == "open" else f"{test['verdict']} accepted"
+        ratio, lower, upper = (f"{_number(test[name]):+.2f}".replace("-", MINUS) for name in ("llr", "lower", "upper"))
+        notes.append(
+            f"SPRT: {end} after {test['pairs']} pairs; log-likelihood ratio {ratio}, H0 at {lower}, H1 at {upper}; "
+            f"H0 is at most {test['elo0']:g} Elo, H1 at least {test['elo1']:g}."
+        )
+    if rounds := result.get("rounds"):
+        last = max(int(row["round"]) for row in rounds)
+        byes = [str(row["a"]) for row in rounds if row["round"] == last and row["b"] is None]
+        notes.append(f"Round {last}." + (f" {byes[0]} sits out." if byes else ""))
+    return (*notes, *(str(row["message"]) for row in result.get("warnings", ())))
+
+
+def _standings(ratings: Iterable[Row], results: Sequence[Row], masses: Iterable[Row]) -> tuple[Rated, ...]:
     """Groups in their order, the best of each first."""
     meetings = [_meeting(row) for row in results]
     meetings += [mirror(meeting) for meeting in meetings]
@@ -324,13 +353,15 @@ def _standings(ratings: Iterable[Row], results: Sequence[Row]) -> tuple[Rated, .
         total = totals.setdefault(meeting.player, [0, 0, 0, 0])
         for place, count in enumerate((*(meeting.counts or (0, 0, 0)), (meeting.forfeits or (0, 0))[0])):
             total[place] += count
+    shares = {str(row["player"]): _span(row, "mass", "low", "high") for row in masses}
     found = []
     for row in ratings:
         wins, draws, losses, forfeits = totals.get(str(row["player"]), [0, 0, 0, 0])
         rating, counts = _span(row, "rating", "low", "high"), (wins, draws, losses)
         unbounded = row.get("prior_limited") is True
         group, matches = int(row.get("group", 0)), int(row.get("matches", 0))
-        found.append(Rated(str(row["player"]), rating, group, matches, counts, forfeits, unbounded))
+        mass = shares.get(str(row["player"]))
+        found.append(Rated(str(row["player"]), rating, group, matches, counts, forfeits, mass, unbounded))
     return tuple(sorted(found, key=lambda one: (one.group, -(one.rating.value if one.rating else 0.0))))
 
 

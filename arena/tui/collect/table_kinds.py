@@ -77,6 +77,19 @@ _BENCHMARKS = (
     Heading("score", "score", 6, right=True, spread=1),
     _COUNT,
 )
+_SPENT = (
+    _RUN,
+    _PLAYER,
+    Heading("model", "model", 10, grow=True, rank=7),
+    Heading("requests", "requests", 8, right=True),
+    Heading("retries", "retries", 7, right=True, rank=4),
+    Heading("tokens_in", "in", 9, right=True, rank=3),
+    Heading("tokens_out", "out", 9, right=True, rank=1),
+    Heading("thinking", "thinking", 9, right=True, rank=5),
+    Heading("cost", "cost", 9, right=True),
+    Heading("stopped", "stopped", 8, grow=True, rank=8),
+    Heading("state", "state", 10, rank=6),
+)
 _SCORE = (
     "Score: wins and half the draws per match, or with a sign the mean return, from the player's side; "
     "95 % intervals; ~ spans even play; n matches; forfeits are lost."
@@ -117,10 +130,12 @@ KINDS: dict[str, TableKind] = {
             ("spiral-arena ood ckpt:RUN --pairs 100",),
         ),
         TableKind(
-            API, "API players", _SCORED, _SCORE,
-            "Scores of and against openai:, gemini:, mistral:, openrouter: and vllm: players, which a later version "
-            "adds. They play like any other.",
-            ("spiral-arena tournament --player ckpt:tiny openai:MODEL --game tictactoe --pairs 20",),
+            API, "API players", _SPENT,
+            "Tokens out hold those of thinking; retries are requests that were sent again; the cost is by your own "
+            "prices, in their money. Their scores are in the table Scores.",
+            "What openai:, gemini:, mistral:, openrouter: and vllm: players took in requests, tokens and money. They "
+            "play like any other; their keys come from the environment.",
+            ("spiral-arena tournament --player ckpt:tiny gemini:MODEL --game tictactoe --max-tokens 500000",),
         ),
     )
 }  # fmt: skip

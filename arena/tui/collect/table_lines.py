@@ -10,6 +10,7 @@ from arena.runs.rows import MetricRow
 from arena.tui.collect.charts import short_names
 from arena.tui.collect.results import ALL_GAMES, Change, Evaluation, Meeting, Results, Span
 from arena.tui.collect.runs import RunRow
+from arena.tui.collect.spending import Spending
 from arena.tui.collect.table_kinds import HEAD_TO_HEAD, OOD, SCORES, TRUTH
 from arena.tui.sheet import KINDS, Cell, Counts, Figure, Heading, Line, Sheet, make_line
 
@@ -25,6 +26,8 @@ ALL_BOTS = "all bots"
 _BOTS = ("random", "scripted", "optimal")
 _ALL = "all"
 _UTILITY = "utility"
+_PLACES = 4
+"""Digits of a cost."""
 
 Bounds = Mapping[tuple[str, str, str], tuple[float, float, int]]
 """Intervals of averages, and their numbers of games, by what they are over, player and opponent."""
@@ -242,6 +245,24 @@ def _unit(row: MetricRow, units: Mapping[str, str]) -> str:
 def units_of(shown: Iterable[Evaluation]) -> dict[str, str]:
     """In which unit the scores of each game are."""
     return {game: met.unit for one in shown for (game, _, _), met in one.results.meetings.items() if game != ALL_GAMES}
+
+
+# API players
+
+
+def spent_lines(run: RunRow, spending: Spending) -> list[Line]:
+    """The ledger of a run."""
+    return [
+        make_line(
+            _key(run, one.player), run.path,
+            [
+                run.name, one.player, one.model, one.requests, one.retries, one.prompt_tokens, one.completion_tokens,
+                one.reasoning_tokens, None if one.cost is None else Figure(one.cost, digits=_PLACES), one.stopped,
+                str(run.status),
+            ],
+        )
+        for one in spending.accounts
+    ]  # fmt: skip
 
 
 # Parts

@@ -20,16 +20,17 @@ from arena.runs.record import read_record
 from arena.runs.rows import MetricRow
 from arena.runs.store import DB_NAME, NoRows, RunReader
 from arena.tui.collect import charts
-from arena.tui.collect.apis import is_api
 from arena.tui.collect.results import Evaluation, ResultsReader
 from arena.tui.collect.runs import RunRow, read_row
-from arena.tui.collect.table_kinds import API, HEAD_TO_HEAD, KINDS, OOD, SCORES
+from arena.tui.collect.spending import NOTHING, Spending, read_spending
+from arena.tui.collect.table_kinds import API, HEAD_TO_HEAD, KINDS, OOD
 from arena.tui.collect.table_lines import (
     EVALUATED,
     MEASURES,
     Bounds,
     crossed,
     evaluation_lines,
+    spent_lines,
     training_lines,
     units_of,
 )
@@ -72,6 +73,7 @@ class _Found:
     shown: Evaluation | None = None
     bounds: Bounds = field(default_factory=dict)
     metrics: Mapping[str, Sequence[MetricRow]] = field(default_factory=dict)
+    spending: Spending = NOTHING
     problem: str = ""
 
     @property
@@ -111,18 +113,20 @@ class TablesReader:
 
     def _read(self, path: Path, stamp: Stamp) -> _Found:
         kind = read_record(path).kind
+        spending = read_spending(path)
         if kind in EVALUATIONS:
             shown = self._readers.setdefault(path, ResultsReader(path)).read()
             problem = one_line(f"{path.name}: {shown.problem}", 400) if shown.problem else ""
             # How far it is changes all the time, and is not shown.
             shown = replace(shown, run=_still(shown.run))
-            return _Found(stamp, shown.run, shown, _bounds(path) if kind == "ood" else {}, problem=problem)
+            bounds = _bounds(path) if kind == "ood" else {}
+            return _Found(stamp, shown.run, shown, bounds, spending=spending, problem=problem)
         if kind not in TRAINING_KINDS:
-            return _Found(stamp)
+            return _Found(stamp, _still(read_row(path)) if spending.accounts else None, spending=spending)
         metrics: dict[str, Sequence[MetricRow]] = {}
         with suppress(NoRows), RunReader(path) as reader:
             metrics = {name: reader.recent_metrics(name, _RECENT) for name in EVALUATED}
-        return _Found(stamp, _still(read_row(path, headline=False)), metrics=metrics)
+        return _Found(stamp, _still(read_row(path, headline=False)), metrics=metrics, spending=spending)
 
 
 def _still(run: RunRow) -> RunRow:
@@ -153,7 +157,8 @@ def _make(known: Collection[_Found]) -> Tables:
             added = training_lines(one.run, one.metrics, units)
         for name, more in added.items():
             lines[name] += more
-    lines[API] = [line for line in lines[SCORES] if any(isinstance(c, str) and is_api(c) for c in line.cells[1:3])]
+        if one.run is not None:
+            lines[API] += spent_lines(one.run, one.spending)
     names = _names(line for mine in lines.values() for line in mine)
     sheets = {name: replace(kind.sheet(), lines=tuple(lines[name]), names=names) for name, kind in KINDS.items()}
     moved = [one for one in shown if one.results.base]

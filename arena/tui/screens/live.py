@@ -19,6 +19,7 @@ from arena.tui.screens.base import ArenaScreen
 from arena.tui.text import join, line
 from arena.tui.theme import LOADING
 from arena.tui.widgets import match_words as words
+from arena.tui.widgets.ledger import LedgerLine
 from arena.tui.widgets.match_view import MatchView
 from arena.tui.widgets.moves import Moves
 from arena.tui.widgets.thoughts import Thoughts
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from arena.runs.verdicts import Judgement
     from arena.tui.collect.ground_truth import GroundTruth
     from arena.tui.collect.matches import Match, Seen, Wanted
+    from arena.tui.collect.spending import Spending
     from arena.tui.screens.pick_match import Picked
 
 _FREE = ("pick", "new")
@@ -67,6 +69,7 @@ class LiveScreen(ArenaScreen):
         Binding(
             "x", "swap", "other seat", show=False, id="match.seat", tooltip="In a narrow terminal: whose thoughts."
         ),
+        Binding("b", "ledger", "ledger", show=False, id="match.ledger", tooltip="What the run's API players spent."),
         Binding("c", "copy", "copy", show=False, id="match.copy", tooltip="Copy the match as text."),
     ]
 
@@ -89,12 +92,14 @@ class LiveScreen(ArenaScreen):
     def body(self) -> ComposeResult:
         self._view = MatchView(id="match")
         yield self._view
+        yield LedgerLine(id="ledger")
         yield Static(LOADING, id="empty", classes="empty-state")
 
     def on_mount(self) -> None:
         self._show_match(False)
         self._looking = self.poll(self._collect, self._show)
         self._asking = self.poll(self._ask, self._show_judgement, 3600.0)
+        self.poll(self._collect_spending, self.query_one(LedgerLine).show, 4 * self.POLL_SECONDS)
 
     def on_unmount(self) -> None:
         if self._truth is not None:
@@ -106,6 +111,12 @@ class LiveScreen(ArenaScreen):
         from arena.tui.collect.matches import look
 
         return look(self._wanted, self.arena.root, self._match)
+
+    def _collect_spending(self) -> Spending:
+        from arena.tui.collect.spending import NOTHING, read_spending
+
+        run_dir = self._seen.run_dir if self._seen is not None else self._wanted.run_dir
+        return NOTHING if run_dir is None else read_spending(run_dir)
 
     def _ask(self) -> tuple[Match, Judgement | None] | None:
         from arena.tui.collect.ground_truth import GroundTruth
@@ -191,6 +202,8 @@ class LiveScreen(ArenaScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if self._match is None and action not in _FREE and hasattr(LiveScreen, f"action_{action}"):
             return hasattr(ArenaScreen, f"action_{action}")
+        if action == "ledger":
+            return self.query_one(LedgerLine).filled
         return super().check_action(action, parameters)
 
     def _move(self, change: Callable[[], object], channel: bool = False) -> None:
@@ -326,6 +339,14 @@ class LiveScreen(ArenaScreen):
 
         assert self._match is not None
         self.app.push_screen(ReplyScreen(turn, self._match.seats[turn.seat]))
+
+    def action_ledger(self) -> None:
+        from arena.tui.screens.ledger import LedgerScreen
+
+        spending = self.query_one(LedgerLine).spending
+        assert self._match is not None
+        assert spending is not None
+        self.app.push_screen(LedgerScreen(self._match.run_dir, spending))
 
     def action_copy(self) -> None:
         from arena.runs.transcript import transcript

@@ -15,13 +15,18 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from arena.core.errors import ArenaError
+from arena.tui.collect.apis import is_api
 from arena.tui.collect.entrants import Choice, Offer, read_offer
+from arena.tui.collect.limits import read_limits
 from arena.tui.collect.new_match import start_match
 from arena.tui.poll import reason
 from arena.tui.text import join, line
+from arena.tui.widgets.limit_fields import LimitFields
+from arena.tui.widgets.spec_line import go_on
 from arena.tui.widgets.table import Column, Table
 
 _FIELDS = ("game", "first", "second", "seed")
+_SEATS = ("first", "second")
 _LABELS = {"game": "game", "first": "seat 0", "second": "seat 1", "seed": "seed"}
 
 
@@ -57,6 +62,7 @@ class NewMatchScreen(ModalScreen["Path | None"]):
                         yield Input(line(self._values[name], limit=400).plain, id=name, select_on_focus=True)
                         if name == "seed":
                             yield Button(Content("Start ^s"), id="start", variant="primary", compact=True)
+                yield LimitFields(id="limits")
             yield Table(_CHOICES, lambda choice: choice.spec, id="choices")
             yield Static("", id="problem")
 
@@ -70,6 +76,12 @@ class NewMatchScreen(ModalScreen["Path | None"]):
         except Exception as error:
             self._complain(error)
         self._suggest(whole=True)
+        self._offer_limits()
+
+    def _offer_limits(self) -> None:
+        """Once the backends are known: to import them takes a while."""
+        if self._offer is not None and self.is_mounted:
+            self._limits.display = any(map(is_api, self._players))
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         if event.widget.id in _FIELDS:
@@ -79,11 +91,12 @@ class NewMatchScreen(ModalScreen["Path | None"]):
     def on_input_changed(self, message: Input.Changed) -> None:
         if message.input.id == self._field:
             self._suggest()
+        if message.input.id in _SEATS:
+            self._offer_limits()
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        place = _FIELDS.index(message.input.id or "game")
-        if place + 1 < len(_FIELDS):
-            self.query_one(f"#{_FIELDS[place + 1]}").focus()
+        if message.input.id in _FIELDS[:-1]:
+            self.query_one(f"#{_FIELDS[_FIELDS.index(message.input.id) + 1]}").focus()
         else:
             self.action_start()
 
@@ -97,8 +110,11 @@ class NewMatchScreen(ModalScreen["Path | None"]):
 
     def on_table_chosen(self, message: Table.Chosen) -> None:
         message.stop()
-        field = self.query_one(f"#{self._field}", Input)
-        field.value = message.item.spec
+        field, choice = self.query_one(f"#{self._field}", Input), message.item
+        if choice.begins:
+            go_on(field, choice.begins)
+            return
+        field.value = choice.spec
         self.query_one(f"#{_FIELDS[_FIELDS.index(self._field) + 1]}").focus()
 
     def on_table_highlighted(self, message: Table.Highlighted) -> None:
@@ -106,6 +122,14 @@ class NewMatchScreen(ModalScreen["Path | None"]):
 
     def on_button_pressed(self) -> None:
         self.action_start()
+
+    @property
+    def _limits(self) -> LimitFields:
+        return self.query_one(LimitFields)
+
+    @property
+    def _players(self) -> list[str]:
+        return [self.query_one(f"#{name}", Input).value.strip() for name in _SEATS]
 
     @property
     def _table(self) -> Table[Choice]:
@@ -127,9 +151,15 @@ class NewMatchScreen(ModalScreen["Path | None"]):
             self.run_worker(self._start(), exit_on_error=False)
 
     async def _start(self) -> None:
-        values = [self.query_one(f"#{name}", Input).value.strip() for name in _FIELDS]
+        game, first, second, seed = (self.query_one(f"#{name}", Input).value.strip() for name in _FIELDS)
+        texts, players = self._limits.texts, self._players
         try:
-            run_dir = await asyncio.to_thread(start_match, self._root, *values)
+            limits, wrong = await asyncio.to_thread(read_limits, texts, players)
+            self._limits.show_errors(wrong)
+            if wrong:
+                self._say(Content())
+                return
+            run_dir = await asyncio.to_thread(start_match, self._root, game, first, second, seed, limits)
         except Exception as error:
             self._complain(error)
         else:
@@ -150,6 +180,6 @@ class NewMatchScreen(ModalScreen["Path | None"]):
 
 
 _CHOICES: list[Column[Choice]] = [
-    Column("fits", 24, lambda choice: line(choice.spec), grow=True),
+    Column("fits", 24, lambda choice: line(choice.spec, "" if choice.ready else "$foreground-muted"), grow=True),
     Column("", 20, lambda choice: line(choice.about, "$foreground-muted"), grow=True, rank=1),
 ]

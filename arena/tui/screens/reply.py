@@ -10,10 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
 
+from arena.core.sanitise import one_line
 from arena.runs.rows import TurnRow
 from arena.tui.format import count
 from arena.tui.text import join, line, show
 from arena.tui.widgets.lines import Lines
+from arena.tui.widgets.thoughts import kind_note
 
 if TYPE_CHECKING:
     from arena.tui.app import ArenaApp
@@ -68,8 +70,10 @@ class ReplyScreen(ModalScreen[None]):
 def _parts(turn: TurnRow) -> list[Content]:
     parts: list[Content] = []
     for title, text in (("shown to it", turn.observation), ("thought", turn.thought), ("answer", turn.answer)):
-        if text.strip():
-            parts += [join((title, "bold $text-primary")), _part(text.strip("\n")), Content("")]
+        note = kind_note(turn) if title == "thought" else ""
+        if text.strip() or note:
+            head = join((title, "bold $text-primary"), (f"  {note}", "$text-accent") if note else "")
+            parts += [head, *([_part(text.strip("\n"))] if text.strip() else []), Content("")]
     if turn.illegal:
         parts += [join(("illegal: ", "bold $text-error"), line(turn.illegal, limit=1000)), Content("")]
     elif turn.action not in (None, turn.answer):
@@ -93,6 +97,7 @@ def _figures(turn: TurnRow) -> Content:
     found += [count(turn.completion_tokens, "token")] if turn.completion_tokens else []
     found += [f"{turn.reasoning_tokens} of them reasoning"] if turn.reasoning_tokens else []
     found += [f"prompt of {turn.prompt_tokens}"] if turn.prompt_tokens else []
+    found += [f"thought from {one_line(turn.thought_source, 40)}"] if turn.thought_source else []
     return join(
         (" · ".join(found), "$foreground-muted"), line(f"  ended by: {turn.finish_reason}", "$foreground-muted")
     )

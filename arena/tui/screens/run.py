@@ -17,6 +17,7 @@ from arena.tui.screens.base import ArenaScreen
 from arena.tui.text import join, line
 from arena.tui.theme import LEVEL, LOADING, status
 from arena.tui.widgets.config_view import ConfigView
+from arena.tui.widgets.ledger import LedgerLine
 from arena.tui.widgets.log_tail import LogTail
 from arena.tui.widgets.page_line import Page, PageLine
 from arena.tui.widgets.plot_grid import PlotGrid
@@ -26,6 +27,7 @@ from arena.tui.widgets.table import Table
 
 if TYPE_CHECKING:
     from arena.tui.collect.log import LogLine, LogReader
+    from arena.tui.collect.spending import Spending
     from arena.tui.collect.training import CheckpointRow, Training, TrainingReader
 
 _PAGES = (Page("o", "Log"), Page("a", "Alarms"), Page("c", "Checkpoints"), Page("f", "Config"))
@@ -61,6 +63,7 @@ class RunScreen(ArenaScreen):
                 tooltip="Start a tournament of this checkpoint against its start, random and optimal."),
         Binding("p", "play", "play", id="checkpoint.play", tooltip="Play against this checkpoint."),
         Binding("t", "tournament", "tournament", id="checkpoint.tournament", tooltip="A tournament form with it."),
+        Binding("b", "ledger", "ledger", id="run.ledger", tooltip="What API players spent, and who was stopped."),
         Binding("l", "live", "live", id="run.watch", tooltip="Watch what it plays, or replay its matches."),
         Binding("escape", "leave", "back", key_display="esc", id="screen.back", tooltip="All plots again, or close."),
     ]  # fmt: skip
@@ -75,6 +78,7 @@ class RunScreen(ArenaScreen):
     def body(self) -> ComposeResult:
         yield Static("", id="verdict")
         yield Static("", id="phases")
+        yield LedgerLine(id="ledger")
         yield PlotGrid(id="plots")
         yield Static(LOADING, id="nothing", classes="empty-state")
         yield PageLine(_PAGES, id="pages")
@@ -91,6 +95,7 @@ class RunScreen(ArenaScreen):
         self.watch(self.query_one(LogTail), "unseen", self._show_news, init=False)
         self._figures: Poll[Training] = self.poll(self._collect, self._show)
         self.poll(self._collect_log, self._show_log, self.POLL_SECONDS / 2)
+        self.poll(self._collect_spending, self.query_one(LedgerLine).show)
 
     # Reading
 
@@ -107,6 +112,11 @@ class RunScreen(ArenaScreen):
         if self._log is None:
             self._log = LogReader(self._run_dir)
         return self._log.read()
+
+    def _collect_spending(self) -> Spending:
+        from arena.tui.collect.spending import read_spending
+
+        return read_spending(self._run_dir)
 
     def on_poll_done(self, message: Poll.Done) -> None:
         """What could not be read even once is not loading any more; the red line says why."""
@@ -191,6 +201,8 @@ class RunScreen(ArenaScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("evaluate", "play", "tournament"):
             return self._checkpoint is not None
+        if action == "ledger":
+            return self.query_one(LedgerLine).filled
         if action in ("cursor", "cursor_to"):
             return self._data is not None and bool(self._data.charts)
         return super().check_action(action, parameters)
@@ -245,6 +257,13 @@ class RunScreen(ArenaScreen):
 
     def on_table_highlighted(self) -> None:
         self.refresh_bindings()
+
+    def action_ledger(self) -> None:
+        from arena.tui.screens.ledger import LedgerScreen
+
+        spending = self.query_one(LedgerLine).spending
+        assert spending is not None
+        self.app.push_screen(LedgerScreen(self._run_dir, spending))
 
     def action_live(self) -> None:
         self.arena.open_match(self._run_dir)

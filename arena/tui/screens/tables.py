@@ -301,4 +301,4 @@ def _legend(look: Look, grid: Grid | None) -> str:
         return f"{'● own ○ other training game · ' if grid.marks else ''}line against column · ~ spans even play"
     if look.sheet is look.data.transfer:
         return "● own ○ other training game ◇ OOD · ~ spans 0"
-    return "95 % intervals" if look.page == "truth" else "~ spans no difference"
+    return {"truth": "95 % intervals", "api": "cost by your own prices"}.get(look.page, "~ spans no difference")

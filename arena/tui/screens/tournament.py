@@ -16,11 +16,12 @@ from arena.tui.text import line
 
 if TYPE_CHECKING:
     from arena.tui.collect.results import Evaluation, ResultsReader
+    from arena.tui.collect.spending import Spending
     from arena.tui.widgets.matrix import Matrix
     from arena.tui.widgets.tournament_form import TournamentForm
     from arena.tui.widgets.tournament_view import TournamentView
 
-_RUN_ACTIONS = ("next_game", "order", "copy", "export", "stop", "resume", "compute", "new")
+_RUN_ACTIONS = ("next_game", "order", "copy", "export", "stop", "resume", "compute", "new", "ledger")
 
 
 class TournamentScreen(ArenaScreen):
@@ -44,6 +45,7 @@ class TournamentScreen(ArenaScreen):
         Binding("o", "order", "order", id="tournament.order", tooltip="Players by rating, or as they were given."),
         Binding("c", "copy", "copy", id="tournament.copy_matrix", tooltip="Copy the matrix as Markdown."),
         Binding("e", "export", "export", id="tournament.export", tooltip="Write Markdown, CSV, LaTeX or JSON."),
+        Binding("b", "ledger", "ledger", id="tournament.ledger", tooltip="What API players spent, who was stopped."),
         Binding("n", "new", "new", id="tournament.new", tooltip="The form of a new one, with these players."),
     ]
 
@@ -57,6 +59,7 @@ class TournamentScreen(ArenaScreen):
         """The game that the user chose to look at."""
         self._by_rating: bool | None = None
         self._computing = False
+        self._spending: Spending | None = None
 
     def body(self) -> ComposeResult:
         if self._run_dir is None:
@@ -73,6 +76,7 @@ class TournamentScreen(ArenaScreen):
             self.summarise("a new one")
             return
         self._poll = self.poll(self._collect, self._show)
+        self.poll(self._collect_spending, self._show_spending)
 
     def _collect(self) -> Evaluation:
         from arena.tui.collect.results import ResultsReader
@@ -82,7 +86,19 @@ class TournamentScreen(ArenaScreen):
             self._reader = ResultsReader(self._run_dir)
         return self._reader.read()
 
+    def _collect_spending(self) -> Spending:
+        from arena.tui.collect.spending import read_spending
+
+        assert self._run_dir is not None
+        return read_spending(self._run_dir)
+
     # Showing
+
+    def _show_spending(self, spending: Spending) -> None:
+        if spending != self._spending:
+            self._spending = spending
+            self._view.show_spending(spending)
+            self.refresh_bindings()
 
     def _show(self, shown: Evaluation) -> None:
         self._shown = shown
@@ -118,6 +134,8 @@ class TournamentScreen(ArenaScreen):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
+        if self._spending is not None:
+            self.call_after_refresh(self._view.show_spending, self._spending)
 
     # Doing
 
@@ -143,6 +161,8 @@ class TournamentScreen(ArenaScreen):
                 return shown.missing and bool(shown.run.done) and not shown.run.running and not self._computing
             case "copy" | "export":
                 return not shown.results.empty
+            case "ledger":
+                return self._spending is not None and bool(self._spending.accounts)
             case "order":
                 return bool(shown.results.standings)
         return True
@@ -161,6 +181,12 @@ class TournamentScreen(ArenaScreen):
         from arena.tui.widgets.matrix_cells import to_markdown
 
         self.arena.copy(to_markdown(self._view.matrix.grid, self._game or "All games"), "the matrix")
+
+    def action_ledger(self) -> None:
+        from arena.tui.screens.ledger import LedgerScreen
+
+        assert self._spending is not None
+        self.app.push_screen(LedgerScreen(self._chosen(), self._spending))
 
     def action_new(self) -> None:
         self.arena.open_tournament(players=self._shown.plan.players if self._shown else ())
@@ -201,7 +227,7 @@ class TournamentScreen(ArenaScreen):
         from arena.tui.screens.confirm import AskScreen
 
         run_dir = self._chosen()
-        question = "Export to which file? Its suffix says how: .md, .csv, .tex or .json"
+        question = "Export to which file? Its suffix says how: .md, .csv, .tex, .json or .html"
         self.app.push_screen(AskScreen(question, f"{run_dir.name}.md", 400), self._export)
 
     def _export(self, name: str | None) -> None:

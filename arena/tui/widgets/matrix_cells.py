@@ -18,6 +18,7 @@ _SHADES = ("░", "▒▒", "▒▒▒", "▓▓▓▓", "█████")
 UNSURE = "~"
 """Before a figure whose interval spans even play."""
 UNPLAYED, ITSELF = "·", "—"
+UNMET = "no complete pair yet"
 
 
 class Density(NamedTuple):
@@ -47,6 +48,8 @@ class Grid:
     """By player and opponent."""
     marks: Mapping[str, str] = field(default_factory=dict)
     """A glyph behind a line's name."""
+    unmet: str = UNMET
+    """Why a cell is empty."""
 
     @property
     def signed(self) -> bool:

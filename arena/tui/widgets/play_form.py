@@ -15,14 +15,18 @@ from textual.message import Message
 from textual.widgets import Button, Input, Static
 
 from arena.config.play import HUMAN
-from arena.core.errors import ArenaError
+from arena.core.errors import ArenaError, UsageError
 from arena.core.game import GameInfo
 from arena.core.registry import split_spec
+from arena.tui.collect.apis import is_api
+from arena.tui.collect.limits import read_limits
 from arena.tui.collect.play import BUNDLED, Choices, Opponent, choices, start
 from arena.tui.poll import reason
 from arena.tui.text import join, line
 from arena.tui.theme import LOADING
-from arena.tui.widgets.pick_one import PickOne, label
+from arena.tui.widgets.limit_fields import LimitFields
+from arena.tui.widgets.pick_one import PickOne
+from arena.tui.widgets.spec_line import SpecLine, go_on
 from arena.tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
@@ -80,7 +84,7 @@ class PlayForm(Container):
             Column("", 9, lambda game: join(("self-play" if game.trained else "OOD", "$foreground-muted")), rank=1),
         ]
         opponents: list[Column[Opponent]] = [
-            Column("player", 14, lambda one: line(one.spec), grow=True),
+            Column("player", 14, lambda one: line(one.spec, "" if one.ready else "$foreground-muted"), grow=True),
             Column("", 16, lambda one: line(one.about, "$foreground-muted"), grow=True, rank=1),
         ]
         with Horizontal(id="lists"):
@@ -98,6 +102,7 @@ class PlayForm(Container):
                 yield PickOne("", id=f"option-{number}")
             yield PickOne("you are", ("first", "second", "either"), id="seat")
             yield SpecLine("seed", "", id="seed", placeholder="another each time")
+            yield LimitFields(id="limits")
             with Horizontal(id="go"):
                 yield Button(Content("Play  ^s"), id="start", variant="primary", compact=True)
                 yield Static("", id="twin")
@@ -129,6 +134,7 @@ class PlayForm(Container):
         self._line("player").value = player
         self._table("opponents").move_to(player)
         self._offer_options()
+        self._offer_limits()
         if self._game:
             self.query_one("#start" if self._player else "#opponents").focus()
 
@@ -158,7 +164,7 @@ class PlayForm(Container):
         if message.item is None or message.item != message.table.current or not message.table.has_focus:
             return
         if message.table.id == "opponents":
-            self._line("player").value = message.item.spec
+            self._line("player").value = message.item.begins or message.item.spec
         elif _head(self._line("game").value) != message.item.id:
             self._line("game").value = message.item.id
 
@@ -166,6 +172,8 @@ class PlayForm(Container):
         message.stop()
         if message.table.id == "games" and not self._player:
             self.query_one("#opponents").focus()
+        elif message.table.id == "opponents" and message.item.begins:
+            go_on(self._line("player").query_one(Input), message.item.begins)
         else:
             self.action_start()
 
@@ -174,6 +182,8 @@ class PlayForm(Container):
         if message.input.id == "game-input":
             self._fill_opponents()
             self._offer_options()
+        if message.input.id == "player-input":
+            self._offer_limits()
         self._fail("")
         self._show_twin()
 
@@ -216,6 +226,11 @@ class PlayForm(Container):
         roles = ("first", "second") if info is None else _seats(info.roles)
         seat.offer("you are", [*roles, "either"], seat.index if self._choices else self._seat)
 
+    def _offer_limits(self) -> None:
+        """Once the backends are known: to import them takes a while."""
+        if self._choices is not None:
+            self.query_one(LimitFields).display = is_api(self._line("player").value.strip())
+
     def _show_twin(self) -> None:
         """What the command line would have."""
         game, player = self._line("game").value.strip(), self._line("player").value.strip()
@@ -223,6 +238,8 @@ class PlayForm(Container):
         words = ["play", game, "--against", player, *(["--seat", "1"] if seat == 1 else [])]
         seed = self._line("seed").value.strip()
         words += ["--seed", seed] if seed else []
+        for name, text in self.query_one(LimitFields).texts.items():
+            words += [f"--{name.replace('_', '-')}", text.strip()] if text.strip() else []
         shown = "spiral-arena " + " ".join(shlex.quote(word) for word in words)
         twin = self.query_one("#twin", Static)
         failed = line(f"✗ {self._error}", "$text-error", 400)
@@ -249,11 +266,16 @@ class PlayForm(Container):
             self._fail("A match needs a game and an opponent.")
             return
         players = (HUMAN, player) if seat == 0 else (player, HUMAN)
+        texts = self.query_one(LimitFields).texts
         self._busy(True)
 
         def work() -> None:
             try:
-                run_dir = start(game, players, int(seed) if seed else None)
+                limits, wrong = read_limits(texts, players)
+                self.app.call_from_thread(self.query_one(LimitFields).show_errors, wrong)
+                if wrong:
+                    raise UsageError("See the limits.")
+                run_dir = start(game, players, int(seed) if seed else None, limits)
             except Exception as error:
                 self.app.call_from_thread(self._refused, error)
             else:
@@ -275,34 +297,6 @@ class PlayForm(Container):
     def _fail(self, words: str) -> None:
         self._error = words
         self._show_twin()
-
-
-class SpecLine(Horizontal):
-    """A label and a line of text."""
-
-    def __init__(self, name: str, value: str, *, id: str, placeholder: str = "") -> None:
-        super().__init__(id=id, classes="field")
-        self._label = name
-        self._first = value
-        self._placeholder = placeholder
-
-    def compose(self) -> ComposeResult:
-        yield Static(label(self._label, False), classes="field-label")
-        yield Input(self._first, placeholder=self._placeholder, compact=True, max_length=400, id=f"{self.id}-input")
-
-    @property
-    def value(self) -> str:
-        return self.query_one(Input).value
-
-    @value.setter
-    def value(self, text: str) -> None:
-        self.query_one(Input).value = text
-
-    def on_descendant_focus(self) -> None:
-        self.query_one(Static).update(label(self._label, True))
-
-    def on_descendant_blur(self) -> None:
-        self.query_one(Static).update(label(self._label, False))
 
 
 def _head(spec: str) -> str:

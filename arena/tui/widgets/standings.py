@@ -21,11 +21,13 @@ from arena.tui.collect.results import (
 from arena.tui.format import MINUS, bar, count, duration, number, pace, short_names
 from arena.tui.text import join, line
 from arena.tui.theme import EMPTY, status
-from arena.tui.widgets.matrix_cells import Grid, counts_text, interval_text, score_text, signed
+from arena.tui.widgets.matrix_cells import UNMET, Grid, counts_text, interval_text, score_text, signed
 from arena.tui.widgets.table import Column
 
 UNDEFEATED, UNBOUNDED = "◆", "*"
 _MEASURES = {"optimal_move_rate": "optimal moves", "blunder_rate": "blunders"}
+_UNMET = {"gauntlet": "in a gauntlet challengers alone are met", "swiss": "not paired with each other so far"}
+"""Why a cell is empty, by format."""
 OWN, OTHER = "●", "○"
 """Marks behind a player in a matrix: a game that it was trained on, a training game that is not its own."""
 
@@ -59,6 +61,7 @@ def standing_columns() -> list[Column[Standing]]:
         Column("player", 10, _standing_name, grow=True),
         Column("rating", 6, lambda it: _rating(it, "value"), right=True),
         Column("95 %", 13, _rating_interval, right=True, rank=1),
+        Column("α-rank", 6, _mass, right=True, rank=3),
         Column("W–D–L", 13, lambda it: _counts(it.rated), right=True, rank=4),
         Column("forf.", 5, lambda it: join(str(it.rated.forfeits)) if it.rated else Content(), right=True, rank=2),
     ]
@@ -92,6 +95,11 @@ def _rating_interval(it: Standing) -> Content:
     span = it.rated.rating
     text = f"{_elo(span.low)} … {_elo(span.high)}{UNBOUNDED if it.rated.unbounded else ''}"
     return join((text, "$foreground-muted"))
+
+
+def _mass(it: Standing) -> Content:
+    """Its share in alpha-rank."""
+    return join(number(it.rated.mass.value)) if it.rated and it.rated.mass else EMPTY if it.rated else Content()
 
 
 def _elo(value: float) -> str:
@@ -212,7 +220,8 @@ def make_grid(results: Results, plan: Plan, game: str, by_rating: bool) -> Grid:
     glyphs = {"own": OWN, "other": OTHER}
     marks = {name: glyphs.get(results.marks.get((game, name), ""), "") for name in rows}
     trained = any(mark == OWN for mark in marks.values())
-    return Grid(tuple(rows), tuple(columns), cells, {name: mark for name, mark in marks.items() if mark and trained})
+    shown = {name: mark for name, mark in marks.items() if mark and trained}
+    return Grid(tuple(rows), tuple(columns), cells, shown, _UNMET.get(results.format, UNMET))
 
 
 def meeting_facts(meeting: Meeting) -> Iterator[tuple[str, Content]]:
@@ -228,19 +237,23 @@ def meeting_facts(meeting: Meeting) -> Iterator[tuple[str, Content]]:
     if (effect := meeting.seat_effect) is not None:
         yield "seat effect", join(signed(effect.value), f" ({signed(effect.low)} … {signed(effect.high)})")
     if meeting.distinct is not None:
-        yield "distinct", join(str(meeting.distinct))
+        yield "distinct", join((f"⚠ {meeting.distinct}" if meeting.few else str(meeting.distinct), _few(meeting)))
     if meeting.forfeits is not None:
         yield "forfeits", join(f"{meeting.forfeits[0]} / {meeting.forfeits[1]}")
         yield "voids", join(str(meeting.voids))
 
 
-def meeting_line(player: str, opponent: str, meeting: Meeting | None, width: int) -> Content:
+def _few(meeting: Meeting) -> str:
+    return "$text-warning" if meeting.few else ""
+
+
+def meeting_line(player: str, opponent: str, meeting: Meeting | None, width: int, unmet: str = UNMET) -> Content:
     """The cell under the cursor in words, made for so many columns."""
     who = join(line(player, "bold", 60), (" against ", "$foreground-muted"), line(opponent, "bold", 60))
     if player == opponent:
         return join(line(player, "bold", 60), ("  nobody meets itself", "$foreground-muted"))
     if meeting is None:
-        return join(who, ("  no complete pair yet", "$foreground-muted"))
+        return join(who, (f"  {unmet}", "$foreground-muted"))
     return join(who, packed_facts(meeting, width), between="\n")
 
 
@@ -283,6 +296,7 @@ def progress_line(shown: Evaluation, now: float, width: int) -> Content:
 
 def _about(shown: Evaluation) -> list[str]:
     plan, results = shown.plan, shown.results
-    about = [count(len(results.rows or plan.players), "player"), count(len(results.games or plan.games), "game")]
+    about = [results.format] if results.format else []
+    about += [count(len(results.rows or plan.players), "player"), count(len(results.games or plan.games), "game")]
     about += [] if plan.pairs is None else [count(plan.pairs, "pair")]
     return about + ([] if plan.seed is None else [f"seed {plan.seed}"])

@@ -14,6 +14,7 @@ from textual.message import Message
 from arena.core.answer import split_reply
 from arena.runs.rows import TurnRow
 from arena.runs.verdicts import Verdict
+from arena.tui.format import count
 from arena.tui.text import join, show
 from arena.tui.widgets.lines import Lines
 from arena.tui.widgets.verdict import action_of, mark, said
@@ -211,6 +212,8 @@ def _body(turn: TurnRow, width: int) -> list[Content]:
     lines: list[Content] = []
     if turn.illegal:
         lines += said(turn.illegal, 400, "$text-error").wrap(max(width - 2, 2))
+    if note := kind_note(turn):
+        lines.append(join((note, "$text-accent")).truncate(max(width - 2, 2), ellipsis=True))
     if thought.strip():
         rows = thought.strip()[:_MOST].split("\n", _MOST_LINES)
         lines += show("\n".join(rows[:_MOST_LINES])).wrap(max(width - 2, 2))
@@ -219,6 +222,17 @@ def _body(turn: TurnRow, width: int) -> list[Content]:
     elif not lines:
         lines.append(join(("no thought", _MUTED)))
     return [_indented(one) for one in lines]
+
+
+def kind_note(turn: TurnRow) -> str:
+    """What a thought is, where it is not what the model itself thought, word by word."""
+    match turn.thought_kind:
+        case "summary":
+            return "a summary of its thought"
+        case "hidden":
+            counted = f": {count(turn.reasoning_tokens, 'token')}" if turn.reasoning_tokens else ""
+            return f"its thought is hidden{counted}"
+    return ""
 
 
 def _indented(content: Content) -> Content:

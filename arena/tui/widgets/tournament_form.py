@@ -13,24 +13,23 @@ from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Static
 
 from arena.core.errors import ArenaError
-from arena.tui.collect.entrants import Checked, Choice, Draft, Offer, check, default_games, estimate, read_offer, start
+from arena.tui.collect.entrants import Checked, Choice, Draft, Offer, check, default_games, read_offer, start
+from arena.tui.collect.paces import estimate
 from arena.tui.format import count, duration
 from arena.tui.poll import reason
 from arena.tui.text import join, line
+from arena.tui.widgets.form_fields import ChoiceField
+from arena.tui.widgets.match_fields import MatchFields
+from arena.tui.widgets.spec_line import go_on
 from arena.tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
     from arena.tui.app import ArenaApp
 
-_CHOSEN, _OPEN = "■", "□"
-_FIELDS = {
-    "pairs": ("Pairs", "for each two players in each game; each is two matches, seats swapped"),
-    "seed": ("Seed", "decides every deal and roll"),
-    "concurrency": ("At once", "matches in flight"),
-}
+_CHOSEN, _OPEN, _BEGINS = "■", "□", "+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,10 @@ class TournamentForm(Container):
 
     HELP = (
         "Space or enter chooses what is under the cursor. Further players and games are written by hand, separated by "
-        "spaces, with options behind a ?, such as ckpt:tiny?temperature=0.5 or kuhn_poker?hands=1&payoff=chips."
+        "spaces, with options behind a ?, such as ckpt:tiny?temperature=0.5 or kuhn_poker?hands=1&payoff=chips; "
+        "RUN@every:16 and RUN@all stand for checkpoints of a run, a .toml file for the players that it names. A line "
+        "with + begins the spec of a player behind an API, and you name its model; its key is taken from the "
+        "environment, never from here."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "start", id="tournament.start", tooltip="Start it; it runs on by itself."),
@@ -89,7 +91,7 @@ class TournamentForm(Container):
             pane.border_title = "Players"
             yield Choices(_columns("player", 20), lambda it: it.choice.spec, id="players")
             yield Static("", id="players-hint", classes="field-hint")
-            yield Input(placeholder="or: hf:PATH scripted?skill=0.9", id="more_players")
+            yield Input(placeholder="or: hf:PATH RUN@every:16 FILE.toml", id="more_players")
             yield Static("", id="players-error", classes="field-error")
         with Vertical(id="games-pane", classes="section form-pane") as pane:
             pane.border_title = "Games"
@@ -99,20 +101,10 @@ class TournamentForm(Container):
             yield Static("", id="games-error", classes="field-error")
         with VerticalScroll(id="numbers-pane", classes="section form-pane", can_focus=False) as pane:
             pane.border_title = "Matches"
-            with Container(id="fields"):
-                yield from self._fields()
+            yield MatchFields(id="fields")
             with Container(id="go"):
                 yield Static("", id="total")
                 yield Button(Content("Start  ^s"), id="start", variant="primary")
-
-    def _fields(self) -> ComposeResult:
-        draft = Draft()
-        for name, (title, about) in _FIELDS.items():
-            with Vertical(classes="field"):
-                yield Label(title)
-                yield Static(join((about, "$foreground-muted")), classes="field-about")
-                yield Input(str(getattr(draft, name)), id=name, max_length=18)
-                yield Static("", id=f"{name}-error", classes="field-error")
 
     def on_mount(self) -> None:
         self._table("players").focus()
@@ -156,6 +148,9 @@ class TournamentForm(Container):
 
     def _toggle(self, table: Table[Option], option: Option) -> None:
         chosen = self._players if table.id == "players" else self._games
+        if option.choice.begins:
+            self._begin(option.choice)
+            return
         if option.chosen:
             chosen.pop(option.choice.spec, None)
         else:
@@ -163,11 +158,21 @@ class TournamentForm(Container):
         self._draw()
         self._changed()
 
+    def _begin(self, choice: Choice) -> None:
+        """Let the user go on with the spec by hand."""
+        written = self.query_one("#more_players", Input)
+        more = "" if written.value.endswith(choice.begins) else f" {choice.begins}"
+        go_on(written, f"{written.value.rstrip()}{more}".lstrip())
+
     def action_steps(self) -> None:
         self._all_steps = not self._all_steps
         self._draw()
 
     def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self._changed()
+
+    def on_choice_field_changed(self, message: ChoiceField.Changed) -> None:
         message.stop()
         self._changed()
 
@@ -183,11 +188,15 @@ class TournamentForm(Container):
         self._timer = self.set_timer(self.CHECK_SECONDS, self._check)
 
     def _draft(self) -> Draft:
-        texts = {name: self.query_one(f"#{name}", Input).value for name in ("more_players", "more_games", *_FIELDS)}
+        texts = {name: self.query_one(f"#{name}", Input).value for name in ("more_players", "more_games")}
         offered = self._offer.players if self._offer else ()
         players = [choice.spec for choice in offered if choice.spec in self._players]
         games = [choice.spec for choice in (self._offer.games if self._offer else ()) if choice.spec in self._games]
-        return Draft(players=tuple(players), games=tuple(games), **texts)
+        return Draft(players=tuple(players), games=tuple(games), **texts, **self._fields.texts)
+
+    @property
+    def _fields(self) -> MatchFields:
+        return self.query_one(MatchFields)
 
     def _check(self) -> None:
         """In a thread, since a game of others may have much to import; the last draft wins."""
@@ -203,11 +212,13 @@ class TournamentForm(Container):
         if not self.is_mounted or draft != self._draft():
             return
         self._checked = checked
+        self._fields.suggest(checked.usual, bool(checked.apis))
         self._show_errors(checked.errors)
         self.query_one("#total", Static).update(self._total(checked))
 
     def _show_errors(self, errors: dict[str, str]) -> None:
-        for name in ("players", "games", *_FIELDS):
+        self._fields.show_errors(errors)
+        for name in ("players", "games"):
             shown = self.query_one(f"#{name}-error", Static)
             shown.update(line(f"✗ {errors[name]}", limit=300) if name in errors else "")
             shown.display = name in errors
@@ -219,6 +230,8 @@ class TournamentForm(Container):
         parts: list[Any] = [join((count(checked.matches, "match"), "bold"))]
         data = checked.data
         parts.append(f"{count(len(data['players']), 'player')}, {count(len(data['games']), 'game')}")
+        if checked.apis and not {"max_cost", "max_tokens"} & set(data):
+            parts.append(join(("⚠ no limit of cost or tokens", "$text-warning")))
         found = estimate(self._offer.pasts if self._offer else (), data, checked.matches)
         if found is None:
             parts.append(join(("time unknown: no finished tournament of such players yet", "$foreground-muted")))
@@ -262,10 +275,20 @@ class TournamentForm(Container):
 
 def _columns(title: str, width: int) -> list[Column[Option]]:
     return [
-        Column("", 1, lambda it: join((_CHOSEN, "$text-success") if it.chosen else (_OPEN, "$foreground-muted"))),
-        Column(title, width, lambda it: line(it.choice.spec, "bold" if it.chosen else ""), grow=True),
+        Column("", 1, _box),
+        Column(title, width, _spec, grow=True),
         Column("about", 10, lambda it: line(it.choice.about, "$foreground-muted"), grow=True, rank=1),
     ]
+
+
+def _box(option: Option) -> Content:
+    if option.choice.begins:
+        return join((_BEGINS, "$text-accent" if option.choice.ready else "$foreground-muted"))
+    return join((_CHOSEN, "$text-success") if option.chosen else (_OPEN, "$foreground-muted"))
+
+
+def _spec(option: Option) -> Content:
+    return line(option.choice.spec, "bold" if option.chosen else "" if option.choice.ready else "$foreground-muted")
 
 
 def _options(choices: Iterable[Choice], chosen: dict[str, None]) -> list[Option]:

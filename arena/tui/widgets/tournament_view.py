@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import ComposeResult
@@ -10,9 +11,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from arena.tui.collect.results import Evaluation, Results
+from arena.tui.collect.spending import Account, Spending
 from arena.tui.text import join, line
 from arena.tui.theme import LOADING
 from arena.tui.widgets import standings
+from arena.tui.widgets.ledger import STOPPED, LedgerLine, account_columns, account_key, against_limits
 from arena.tui.widgets.matrix import Matrix
 from arena.tui.widgets.matrix_cells import Grid
 from arena.tui.widgets.table import Table
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from arena.tui.app import ArenaApp
 
 
+ROOMY = 28
+"""Lines from which on there is room for a table of what API players spent."""
+_NOTES = 2
 MANY = 9
 """So many opponents and more get a wider matrix."""
 
@@ -30,6 +36,7 @@ class TournamentView(Container):
 
     def compose(self) -> ComposeResult:
         yield Static(join(" ", LOADING), id="progress")
+        yield LedgerLine(id="ledger")
         yield Static("", id="notice")
         with Container(id="tournament"):
             with Vertical(id="matrix-pane", classes="section"):
@@ -42,9 +49,11 @@ class TournamentView(Container):
                     yield Table(standings.change_columns(), standings.change_key, id="changes")
                 with Vertical(id="truths-pane", classes="section"):
                     yield Table(standings.truth_columns(), standings.truth_key, id="truths")
+        with Vertical(id="accounts-pane", classes="section"):
+            yield Table(account_columns(), account_key, id="accounts")
 
     def on_mount(self) -> None:
-        for pane in ("notice", "changes-pane", "truths-pane"):
+        for pane in ("notice", "changes-pane", "truths-pane", "accounts-pane"):
             self._pane(pane).display = False
         self.matrix.focus()
 
@@ -68,9 +77,25 @@ class TournamentView(Container):
         self._show_side(shown.results, game)
         self._show_cell()
 
+    def show_spending(self, spending: Spending) -> None:
+        """Show the ledger: as a table where there is room for it, else as one line."""
+        ledger, pane = self.query_one(LedgerLine), self._pane("accounts-pane")
+        roomy = bool(spending.accounts) and self.screen.has_class("-wide") and self.size.height >= ROOMY
+        ledger.show(None if roomy else spending)
+        if pane.display != roomy:
+            pane.display = roomy
+        if roomy:
+            table: Table[Account] = self.query_one("#accounts", Table)
+            table.set_items(spending.accounts)
+            pane.border_title = join("API players   ", join(*against_limits(spending), between=" · "))
+            pane.border_subtitle = Content(f"{STOPPED} stopped · b says why" if spending.stopped else "b ledger")
+
     def _show_notice(self, shown: Evaluation, computing: bool) -> None:
         notice = self.query_one("#notice", Static)
-        notice.display = shown.missing
+        notes = () if shown.missing else shown.results.notes
+        notice.display = shown.missing or bool(notes)
+        if notes:
+            notice.update(_told(notes, self.size.width - 2))
         if not shown.missing:
             return
         if shown.run.running:
@@ -105,7 +130,8 @@ class TournamentView(Container):
     def _show_cell(self) -> None:
         cell, current = self.query_one("#cell", Static), self.matrix.current
         met = self.matrix.grid.cells.get(current) if current else None
-        cell.update(standings.meeting_line(*current, met, cell.size.width) if current else "", layout=False)
+        words = standings.meeting_line(*current, met, cell.size.width, self.matrix.grid.unmet) if current else ""
+        cell.update(words, layout=False)
 
     def on_matrix_moved(self) -> None:
         self._show_cell()
@@ -113,6 +139,8 @@ class TournamentView(Container):
     def on_table_chosen(self, message: Table.Chosen) -> None:
         """A line of a table leads to the player's line of the matrix."""
         message.stop()
+        if message.table.id == "accounts":
+            return
         found = getattr(message.item, "rated", None) or getattr(message.item, "change", None)
         found = found or getattr(message.item, "truth", None)
         if found is not None and self.matrix.current is not None:
@@ -129,6 +157,13 @@ def _title(shown: Evaluation, game: str) -> Content:
     held_out = " (OOD)" if game in shown.results.held_out else ""
     place = f"  {views.index(game) + 1}/{len(views)}" if len(views) > 1 else ""
     return join(name, held_out, (place, "$foreground-muted"))
+
+
+def _told(notes: Sequence[str], width: int) -> Content:
+    """A line for each of a few; of the others how many there are."""
+    lines = [line(note, limit=400).truncate(width, ellipsis=True) for note in notes[:_NOTES]]
+    more = [join((f"and {len(notes) - _NOTES} more", "$foreground-muted"))] if notes[_NOTES:] else []
+    return join(*lines, *more, between="\n")
 
 
 def _legend(grid: Grid) -> str:

@@ -1,0 +1,118 @@
+"""What a run's API players have spent, against its limits, and which of them were stopped: its ledger."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from arena.core.sanitise import one_line
+from arena.runs.paths import CONFIG_JSON
+from arena.runs.store import NoRows, RunReader
+from arena.tui.collect.apis import find_apis
+
+_EVENTS = 1000
+"""Events of the last attempt in which stopped players are looked for."""
+_STOPPED = " is stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one player has spent."""
+
+    player: str
+    model: str
+    requests: int = 0
+    retries: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: float | None = None
+    """None where its price is not known."""
+    stopped: str = ""
+    """Why it could not go on."""
+
+    @property
+    def tokens(self) -> int:
+        """Reasoning is part of the completion."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """A run's ledger; without accounts where no API player takes part."""
+
+    accounts: tuple[Account, ...] = ()
+    max_cost: float | None = None
+    max_tokens: int | None = None
+
+    @property
+    def cost(self) -> float | None:
+        """Of all whose prices are known; None where none is."""
+        known = [one.cost for one in self.accounts if one.cost is not None]
+        return sum(known) if known else None
+
+    @property
+    def tokens(self) -> int:
+        return sum(one.tokens for one in self.accounts)
+
+    @property
+    def stopped(self) -> tuple[Account, ...]:
+        return tuple(one for one in self.accounts if one.stopped)
+
+
+NOTHING = Spending()
+
+
+def read_spending(run_dir: Path) -> Spending:
+    """The ledger as it stands. Raises ArenaError where the database cannot be read."""
+    text = ""
+    with suppress(OSError, UnicodeDecodeError):
+        text = (run_dir / CONFIG_JSON).read_text(encoding="utf-8")
+    if not any(f'"{api.begins}' in text for api in find_apis()):
+        return NOTHING
+    config = _object(text)
+    with suppress(NoRows), RunReader(run_dir) as reader:
+        rows = reader.spends()
+        stops = _stops(reader) if rows else []
+        accounts = tuple(
+            Account(
+                row.player, row.model, row.requests, row.retries,
+                row.prompt_tokens, row.completion_tokens, row.reasoning_tokens, row.cost, _why(row.player, stops),
+            )
+            for row in rows
+        )  # fmt: skip
+        return Spending(accounts, _figure(config.get("max_cost")), _whole(config.get("max_tokens")))
+    return NOTHING
+
+
+def _stops(reader: RunReader) -> list[str]:
+    """What the job said of stopped players since it began, or went on."""
+    started = reader.last_event(("started",))
+    events = reader.events(started.id if started is not None else 0, _EVENTS)
+    return [event.message for event in events if event.kind == "warning" and _STOPPED in event.message]
+
+
+def _why(player: str, stops: list[str]) -> str:
+    """The reason behind the colon of the last message about the player."""
+    head = f"{one_line(player)}{_STOPPED}"
+    told = next((text for text in reversed(stops) if text.startswith(head)), "")
+    return told.removeprefix(head).partition(": ")[2] or told
+
+
+def _object(text: str) -> dict[str, Any]:
+    with suppress(ValueError, RecursionError):
+        data = json.loads(text)
+        if isinstance(data, dict):
+            return data
+    return {}
+
+
+def _figure(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
