@@ -184,7 +184,7 @@ def writing(run_dir: Path) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A screen: keys that lead there from the list of runs, what is there then, and keys that take turns."""
+    """A screen: keys that lead there from the list of runs (~ waits for a word), what is there, keys that take turns."""
 
     name: str
     way: tuple[str, ...]
@@ -225,7 +225,7 @@ PLACES = (
     Place("replay: match", ("{big}", "l"), "replay", ("N", "N", "N", "n", "n", "n"), found(r"pair (\d+), leg (\d+)")),
     Place("pick a match", ("{big}", "l", "o"), "listed", ("j", "k"), cursor_line),
     Place("tournament", ("{big}", "enter"), "Ratings", ("down", "up"), found(r"\w+ against \w+")),
-    Place("meeting", ("{big}", "enter", "right", "enter"), "pair ", ("j", "k"), cursor_line),
+    Place("meeting", ("{big}", "enter", "~against column", "right", "enter"), "pair ", ("j", "k"), cursor_line),
     Place("tables", ("6",), "Scores", ("j", "k"), cursor_line),
     Place("tournament form", ("{busy}", "5"), "Start", ("j", "k"), cursor_line),
     Place("play form", ("4",), "Against", ("j", "k"), cursor_line),
@@ -245,6 +245,8 @@ def go_to(terminal: Terminal, place: Place, tries: int = 3) -> None:
             for _ in range(4):
                 if not re.search(f"▸ {name}", terminal.text):
                     terminal.type("j" if name == BIG else "k")
+        elif key.startswith("~"):
+            terminal.wait_for(key[1:])
         else:
             terminal.type(key)
             terminal.settle(0.3, 2)
