@@ -184,7 +184,7 @@ def writing(run_dir: Path) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A screen: keys that lead there from the list of runs (~ waits for a word), what is there, keys that take turns."""
+    """A screen: keys that lead there from the list of runs (~ waits for words), what is there, keys that take turns."""
 
     name: str
     way: tuple[str, ...]
