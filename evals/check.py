@@ -44,8 +44,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(name: str, as_json: bool) -> int:
     game = GameSpec.parse(GAME)
     (spec,) = check_players([name], [game])
-    if spec.backend == "human":
-        raise UsageError("A human needs no check.", "Play: spiral-arena play")
     if "deadline" in player_module(spec.backend).INFO.options:
         spec = replace(spec, options={"deadline": DEADLINE} | dict(spec.options))
     try:

@@ -54,8 +54,8 @@ class Progress(Shown):
             return
         self._told = now
         rate = (done - self._first) / max(now - self._began, 1e-9)
-        left = (self._total - done) / rate if rate > 0 else 0.0
-        print(f"{self._title}: {done}/{self._total}, {clock(left)} left", file=sys.stderr, flush=True)
+        left = f", {clock((self._total - done) / rate)} left" if rate > 0 else ""
+        print(f"{self._title}: {done}/{self._total}{left}", file=sys.stderr, flush=True)
 
 
 def clock(seconds: float) -> str:

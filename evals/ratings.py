@@ -4,7 +4,9 @@ The model is Davidson's Bradley–Terry (Davidson 1970) with a seat term: where 
 against j, with d = s_i − s_j + γ, win, draw and loss of i have weights exp(d/2), exp(δ), exp(−d/2).
 The seat term γ and the draw term δ belong to a game, the strengths s to the players over all games.
 Every parameter has a Gaussian prior of standard deviation `PRIOR_SD` logits around 0, which keeps a
-player that never lost finite. Intervals come from bootstrapping whole pairs (Bayesian bootstrap).
+player that never lost finite. Intervals are the estimate and 1.96 standard deviations of it, over bootstraps of the
+whole pairs of all meetings together (Bayesian bootstrap): quantiles of the bootstraps would carry their bias, which
+with few pairs a meeting is as large as the spread.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ ELO = 400 / math.log(10)
 """Rating points per logit."""
 
 _DRAWS = 400
+_NORMAL = 1.959964
 _OUTCOMES = tuple((first, second) for first in (0, 1, 2) for second in (0, 1, 2))
 """Results (win, draw, loss of a) in the pair's two matches: a in seat 0, then a in seat 1."""
 
@@ -76,10 +79,12 @@ def _rate_group(
     design = _design(players, meetings)
     strengths = ELO * fit(design, _results(counts[None]), prior_sd)[:, : len(players)]
     rng = np.random.default_rng(seed)
-    weights = rng.standard_gamma(counts + PRIOR * 5 / 9, (draws, *counts.shape))
-    weights *= counts.sum(axis=1, keepdims=True) / weights.sum(axis=2, keepdims=True)
+    # One pair's weight of pseudo-results in all: one for each of many meetings would pull everybody together.
+    weights = rng.standard_gamma(counts + PRIOR * 5 / counts.size, (draws, *counts.shape))
+    weights *= counts.sum() / weights.sum(axis=(1, 2), keepdims=True)
     drawn = ELO * fit(design, _results(weights), prior_sd)[:, : len(players)]
-    lows, highs = np.quantile(drawn, (0.025, 0.975), axis=0)
+    room = _NORMAL * drawn.std(axis=0)
+    lows, highs = strengths[0] - room, strengths[0] + room
     limited = _prior_limited(players, meetings)
     matches: Counter[str] = Counter()
     for meeting in meetings:

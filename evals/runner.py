@@ -28,6 +28,8 @@ VOIDS_IN_A_ROW = 3
 """So many matches in a row void through one player stop it."""
 PATIENCE = 5.0
 """Seconds that a match in flight may wait for a reply once somebody asked to stop."""
+QUIET_SECONDS = 60.0
+"""After so long without a reply in any match it is told who is waited for; then after twice as long, and so on."""
 _POLL_SECONDS = 0.1
 
 Watch = Callable[[PlannedMatch, Event], None]
@@ -85,6 +87,7 @@ async def run_matches(
     featured: int = SLOTS,
     on_void: Callable[[PlannedMatch, str], None] | None = None,
     on_stopped: Callable[[str, str], None] | None = None,
+    on_quiet: Callable[[list[str], float], None] | None = None,
     patience: float = PATIENCE,
 ) -> Outcome:
     """Play the schedule with at most `concurrency` matches in flight; `Waiting` says which is begun next.
@@ -97,7 +100,7 @@ async def run_matches(
     and so is one through whose seat VOIDS_IN_A_ROW matches in a row were void: in the order in which they ended, of
     all matches that it took part in, so that matches in flight together that wait in vain for one outage count one by
     one. Its matches in flight are void at once, none is begun any more, and everybody else plays on; `on_stopped` gets
-    its name and the reason.
+    its name and the reason. `on_quiet` gets the players who are waited for, and for how many seconds nobody replied.
 
     Once `should_stop` says so no match is begun, and those in flight are finished, but for one in which nothing
     happens for `patience` seconds: that is given up and not recorded. An error of a player that is not
@@ -118,6 +121,7 @@ async def run_matches(
 
     workers = [asyncio.create_task(work()) for _ in range(slots)]
     watching = [] if should_stop is None else [asyncio.create_task(table.end_politely(should_stop, patience))]
+    watching += [] if on_quiet is None else [asyncio.create_task(table.tell_of_quiet(on_quiet))]
     try:
         await asyncio.gather(*workers)
     finally:
@@ -217,6 +221,19 @@ class _Table:
                     self.outcome.stopped = True
                     begun.give_up("somebody asked to stop")
             await asyncio.sleep(_POLL_SECONDS)
+
+    async def tell_of_quiet(self, tell: Callable[[list[str], float], None]) -> None:
+        """Say who is waited for where no match goes on."""
+        wait = QUIET_SECONDS
+        while True:
+            await asyncio.sleep(min(1.0, QUIET_SECONDS / 4))
+            now = time.monotonic()
+            quiet = now - max((begun.since for begun in self.in_flight.values()), default=now)
+            if quiet < QUIET_SECONDS:
+                wait = QUIET_SECONDS
+            elif quiet >= wait:
+                wait *= 2
+                tell(sorted({begun.planned.seats[begun.seat] for begun in self.in_flight.values()}), quiet)
 
     async def _play(self, begun: _Begun) -> None:
         """Play a match to its end, or until it is given up, which is told as a void."""

@@ -73,8 +73,9 @@ async def _keep(store: RunStore, ledger: Ledger) -> None:
         await asyncio.sleep(SECONDS)
         accounts = ledger.accounts()
         if accounts != shown:
-            write_accounts(store, accounts)
-            shown = accounts
+            with suppress(ArenaError):  # the next match will say so
+                write_accounts(store, accounts)
+                shown = accounts
 
 
 def write_accounts(store: RunStore, accounts: Iterable[Account]) -> None:

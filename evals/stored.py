@@ -14,7 +14,7 @@ from arena.runs.job import Job
 from arena.runs.record import read_record
 from arena.runs.store import RunReader
 from evals import ground_truth
-from evals.progress import Progress
+from evals.progress import Progress, clock
 from evals.runner import Outcome, run_matches
 from evals.schedule import PlannedMatch
 
@@ -54,6 +54,7 @@ async def play_schedule(
             should_stop=lambda: job.should_stop() or enough(),
             on_void=lambda planned, reason: job.note(f"void: {_named(planned)}: {reason}"),
             on_stopped=lambda player, reason: _tell_stopped(job, player, reason),
+            on_quiet=lambda names, seconds: job.say(f"no reply for {clock(seconds)}; waiting for {', '.join(names)}"),
         )
     if enough():
         return

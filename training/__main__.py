@@ -17,9 +17,10 @@ from typing import Any
 
 from arena.config.base import validate
 from arena.config.limits import add_limits, with_limits
+from arena.config.prices import check_prices
 from arena.config.sft import SftConfig
 from arena.config.train import TrainConfig
-from arena.core.errors import ArenaError
+from arena.core.errors import ArenaError, PlayerStopped
 from arena.core.program import run_program
 from arena.core.sanitise import one_line
 from arena.runs.job import Job, run_job
@@ -49,8 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(run: str, as_json: bool, limits: dict[str, Any]) -> int:
     run_dir = find_run(run)
     config = read_config(run_dir)
-    if isinstance(config, TrainConfig):
-        config = with_limits(config, limits)
     finished = run_status(run_dir, read_record(run_dir)) is Status.FINISHED
     if not finished and not run_training(run_dir, config, limits):
         print(f"stopped; everything up to here is saved. {_resume_line(str(run_dir))}", file=sys.stderr)
@@ -88,7 +87,16 @@ def read_config(run_dir: Path) -> TrainConfig | SftConfig:
 
 
 def run_training(run_dir: Path, config: TrainConfig | SftConfig, limits: Mapping[str, Any] | None = None) -> bool:
-    """Train on all ranks; False where it was asked to stop before its end. Ranks 1 and up end with the process."""
+    """Train on all ranks; False where it was asked to stop before its end. Ranks 1 and up end with the process.
+
+    `limits` change what the configuration says about players behind APIs, for later resumes too.
+    """
+    if isinstance(config, TrainConfig):
+        config = with_limits(config, limits or {})
+        fixed = [config.opponent.player] if config.opponent.type == "fixed" else []
+        check_prices(config.prices, config.max_cost, [*fixed, *config.evaluation.opponents])
+    else:
+        limits = {}
     if not is_first():
         with ranks(config.ranks) as group, ExitStack() as stack:
             _work(run_dir, config, group, None, stack)
@@ -119,7 +127,8 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
 
     parts, files, warnings = build(run_dir, config, group)
     events = stack.enter_context(asyncio.Runner()).get_loop()
-    met = [*parts.players.values(), getattr(parts.opponent, "player", None)]
+    met = [*parts.players.values(), *parts.opponent.players]
+    stack.callback(lambda: [events.run_until_complete(player.close()) for player in met])
     parts.spending = Spending.of(run_dir, met, config, group)
     if job is None:
         return train(parts, events, lambda _: None, lambda: None, lambda: False)
@@ -139,6 +148,7 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
     live = stack.enter_context(Live(config, state.step))
     if parts.spending is not None:
         stack.enter_context(parts.spending.kept(job.store, events))
+    told: set[str] = set()
 
     def observe(report: StepReport) -> None:
         counters = {
@@ -148,13 +158,23 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
         }
         recorder.record(report, counters)
         live.show(report)
+        for name, reason in report.evaluation.missing.items() if report.evaluation is not None else ():
+            if name not in told:
+                told.add(name)
+                words = f"warning: evaluations lack {name}, from step {report.step} until it answers: {reason}"
+                job.say(words)
+                job.store.add_event("warning", one_line(words.removeprefix("warning: "), 500), report.step)
 
     def save() -> None:
         with recorder.saving(state.step):
             kept = {**parts.opponent.tensors(), **parts.former.tensors()}
             checkpoint.save(run_dir, parts.learner, files, state, config.has_magnet, config.keep_checkpoints, kept)
 
-    return train(parts, events, observe, save, job.should_stop)
+    try:
+        return train(parts, events, observe, save, job.should_stop)
+    except PlayerStopped as error:
+        hint = f"Everything up to here is saved. {_resume_line(str(run_dir))}"
+        raise ArenaError(error.message, hint) from error
 
 
 def _print_result(run_dir: Path, as_json: bool) -> None:

@@ -68,8 +68,6 @@ class TrainerState:
     """Share of the first step's matches that were forfeited."""
     lost_streak: int = 0
     """Consecutive steps in which every match was forfeited."""
-    owes_evaluation: bool = False
-    """Whether the evaluation of the last step is still to be done: an opponent could not go on."""
     seconds: float = 0.0
     """Wall time of training so far, over all attempts."""
 

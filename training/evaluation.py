@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from arena.config.train import EvaluationConfig
-from arena.core.errors import PlayerStopped
 from arena.core.keys import derive_key
 from arena.core.player import Player
 from arena.core.registry import GameSpec
@@ -34,6 +33,8 @@ class Evaluation:
     metrics: list[MetricRow] = field(default_factory=list)
     truths: list[TruthRow] = field(default_factory=list)
     matches: list[tuple[MatchRow, list[TurnRow]]] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    """Opponents that could not go on, and why: nothing of them is in the rest."""
 
 
 async def evaluate(
@@ -48,8 +49,6 @@ async def evaluate(
 
     `players` holds `OFFERED`, and the opponents by name; one that is not there is left out. Every evaluation of
     a run uses the same keys, so that differences between steps are not differences of luck.
-
-    Raises PlayerStopped, on every rank, where an opponent could not go on.
     """
     result = Evaluation()
     planned = _schedule(config, games, seed, players)
@@ -58,8 +57,8 @@ async def evaluate(
     outcome = await run_matches(mine, players, played, retries=0)
     for share, stopped in group.gather((played.finished, outcome.stopped_players)):
         result.matches += share
-        for name, reason in stopped.items():
-            raise PlayerStopped(f"{name} was stopped ({reason.rstrip('.')}).")
+        result.missing |= stopped
+    result.matches = [item for item in result.matches if item[0].b not in result.missing]
     result.matches.sort(key=lambda item: item[0].number)
     result.metrics += _scores([match for match, _ in result.matches], step)
     if config.ground_truth:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from arena.config.train import TrainConfig
-from arena.core.errors import ArenaError, PlayerStopped
+from arena.core.errors import PlayerStopped
 from arena.core.player import Player
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
@@ -111,7 +111,8 @@ def train(
 
     `observe` and `save` are called on every rank and do their work on the first. Raises ArenaError after
     `max_bad_steps` consecutive steps whose loss or gradient was not finite, or whose matches were all forfeits
-    though the first ones were not; and, with all finished steps saved, where an opponent cannot go on.
+    though the first ones were not. Raises PlayerStopped, with all finished steps saved, where the opponent cannot
+    go on; what was begun of its step is undone.
     """
     config, state, group = parts.config, parts.state, parts.group
     if not state.started:
@@ -121,10 +122,6 @@ def train(
         state.started = True
         save()
     saved = state.step
-    if state.owes_evaluation:
-        _pay_evaluation(parts, events, observe)
-        if state.step == config.steps:
-            save()
     while state.step < config.steps:
         if group.from_first(should_stop()):
             if saved < state.step:
@@ -136,18 +133,12 @@ def train(
         except PlayerStopped as error:
             if saved < state.step:
                 save()
-            raise _cannot_go_on(state.step, error) from error
+            raise PlayerStopped(f"Training ends after step {state.step}: {one_line(str(error))}") from error
         state.step += 1
         state.seconds += time.perf_counter() - began
         parts.former.keep(state.step, parts.offered())
         if evaluates(config, state.step):
-            try:
-                report.evaluation = events.run_until_complete(_evaluate(parts))
-            except PlayerStopped as error:
-                state.owes_evaluation = True
-                observe(report)
-                save()
-                raise _cannot_go_on(state.step, error) from error
+            report.evaluation = events.run_until_complete(_evaluate(parts))
             report.seconds["evaluate"] = parts.clock.pop("evaluate")
             state.seconds += report.seconds["evaluate"]
         observe(report)
@@ -158,23 +149,11 @@ def train(
     return True
 
 
-def _pay_evaluation(parts: Parts, events: asyncio.AbstractEventLoop, observe: Callable[[StepReport], None]) -> None:
-    """Do the evaluation that the last step is owed."""
-    state = parts.state
-    try:
-        evaluation = events.run_until_complete(_evaluate(parts))
-    except PlayerStopped as error:
-        raise _cannot_go_on(state.step, error) from error
-    state.owes_evaluation = False
-    observe(StepReport(state.step, [], {}, {"evaluate": parts.clock.pop("evaluate")}, [], evaluation=evaluation))
-
-
-def _cannot_go_on(step: int, error: PlayerStopped) -> ArenaError:
-    return ArenaError(f"Training ends after step {step}: {error}", "Everything up to here is saved; resume the run.")
-
-
 def _step(parts: Parts, events: asyncio.AbstractEventLoop) -> StepReport:
-    """One iteration: collect, advantages, update, publish."""
+    """One iteration: collect, advantages, update, publish.
+
+    Raises PlayerStopped, on every rank, where the opponent cannot go on; the state is as it was before.
+    """
     config, state, group = parts.config, parts.state, parts.group
     with _timed(parts, "collect"):
         parts.opponent.before_step(state.step)
@@ -184,12 +163,9 @@ def _step(parts: Parts, events: asyncio.AbstractEventLoop) -> StepReport:
         shares = group.gather(_share(parts, rollout))
         if parts.spending is not None:
             parts.spending.exchange()
-        for share in shares:
-            if share.stop:
-                raise PlayerStopped(share.stop)
+        voids = _voids(parts, shares, len(planned))
         state.matches += len(planned)
     with _timed(parts, "advantages"):
-        voids = _voids(parts, shares, len(planned))
         turns, teaches = _turns(parts, rollout, shares)
         matches = sorted((match for share in shares for match in share.matches), key=lambda match: match.number)
         parts.opponent.observe([Result(match.number, match.policy_score) for match in matches if match.opponent])
@@ -268,14 +244,15 @@ def _update(parts: Parts, turns: list[Turn], teaches: bool) -> Metrics:
 
 
 def _voids(parts: Parts, shares: Sequence[Share], planned: int) -> int:
-    """How many matches all ranks left out. Raises ArenaError, on every rank, where they are `MOST_VOIDS` or more."""
+    """How many matches all ranks left out. Raises PlayerStopped where the opponent stopped, or with MOST_VOIDS."""
+    for share in shares:
+        if share.stop:
+            raise PlayerStopped(share.stop)
     reasons = [reason for share in shares for reason in share.voids]
     if len(reasons) >= MOST_VOIDS * planned:
-        raise ArenaError(
-            f"Training cannot go on: {len(reasons)} of {planned} matches of step {parts.state.step + 1} were void, "
-            f"{one_line(reasons[0])}.",
-            "Everything up to the last checkpoint is saved; resume the run once its opponent answers.",
-        )
+        name = "".join(player.name for player in parts.opponent.players)
+        which = f"{len(reasons)} of {planned} matches of step {parts.state.step + 1}{name and f' against {name}'}"
+        raise PlayerStopped(f"{which} were void: {reasons[0].removeprefix(f'{name}: ').rstrip('.')}.")
     return len(reasons)
 
 
@@ -327,12 +304,7 @@ async def _evaluate(parts: Parts) -> Evaluation:
         parts.offer()
         players = {**parts.players, **parts.former.players(parts.state.step)}
         games = [GameSpec.parse(quota.game) for quota in config.games]
-        try:
-            found = await evaluate(config.evaluation, games, players, parts.state.step, config.seed, parts.group)
-        except PlayerStopped:
-            if parts.spending is not None:
-                parts.spending.exchange()
-            raise
+        found = await evaluate(config.evaluation, games, players, parts.state.step, config.seed, parts.group)
         if parts.spending is not None:
             parts.spending.exchange()
         return found

@@ -42,12 +42,9 @@ class Recorder:
     def record(self, report: StepReport, counters: dict[str, float]) -> None:
         """Write everything of one step. A batch is committed at most four times a second."""
         step, seconds = report.step, report.seconds
-        if step and not report.matches and report.evaluation is not None:
-            # What a step was owed: its other rows are there.
-            counters = {}
         rows = game_metrics(step, report.matches)
-        rows += baseline_metrics(step, self.estimator) if counters else []
-        rows += estimator_metrics(step, self.estimator) if step and counters else []
+        rows += baseline_metrics(step, self.estimator)
+        rows += estimator_metrics(step, self.estimator) if step else []
         if report.matches:
             rows += plain_metrics(step, [("voids", float(report.voids))])
         rows += plain_metrics(step, report.update.items())

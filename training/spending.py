@@ -1,10 +1,15 @@
-"""What the players behind APIs of a training spend, on all ranks together."""
+"""What the players behind APIs of a training spend, on all ranks together.
+
+Every rank has a ledger of its own. After each step, and each evaluation, all of them begin anew from what was spent in
+total, each with the same share of what the limits leave: so a limit holds for all ranks together at any moment.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +22,11 @@ from training.distributed import Ranks
 
 
 class Spending:
-    """One rank's ledger, and what it knows of the others'. Of what the limits leave, each rank has the same share."""
+    """One rank's ledger; begun with what all ranks had spent when they told each other last."""
 
     def __init__(self, ledger: Ledger, group: Ranks) -> None:
         self._ledger, self._group = ledger, group
-        self._others: list[Account] = []
+        self._begin(group.from_first(ledger.accounts()))  # the others may have read later rows
 
     @classmethod
     def of(cls, run_dir: Path, players: Iterable[Any], limits: LimitsConfig, group: Ranks) -> Spending | None:
@@ -31,8 +36,12 @@ class Spending:
 
     def exchange(self) -> None:
         """Tell each other what was spent; on every rank at the same place."""
-        gained = self._group.gather(self._ledger.gained())
-        self._others = [account for rank, some in enumerate(gained) if rank != self._group.rank for account in some]
+        shares = self._group.gather(self._ledger.gained())
+        self._begin(add_up([*self._before, *chain.from_iterable(shares)]))
+
+    def _begin(self, total: list[Account]) -> None:
+        self._before = total
+        self._ledger.begin(total, self._group.world)
 
     @contextmanager
     def kept(self, store: RunStore, events: asyncio.AbstractEventLoop) -> Iterator[None]:
@@ -52,7 +61,8 @@ class Spending:
     async def _keep(self, store: RunStore) -> None:
         while True:
             await asyncio.sleep(SECONDS)
-            self._store(store)
+            with suppress(ArenaError):  # the rows of the step will say so
+                self._store(store)
 
     def _store(self, store: RunStore) -> None:
-        write_accounts(store, add_up([*self._ledger.accounts(), *self._others]))
+        write_accounts(store, self._ledger.accounts())

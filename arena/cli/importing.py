@@ -60,7 +60,8 @@ def _config(file: Path, form: str, game: str | None, skip_bad: bool) -> ImportCo
     from arena.config.base import validate
     from arena.config.imported import ImportConfig
     from arena.core.errors import UsageError
-    from arena.runs.foreign import digest, place_pairs, read_foreign
+    from arena.runs.foreign import digest, read_foreign
+    from arena.runs.pairing import place_pairs
 
     if not form:
         raise UsageError(

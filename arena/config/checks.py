@@ -99,7 +99,8 @@ def training_checks(config: TrainConfig, online: bool = True) -> list[Check]:
         see = partial(check_players, [config.opponent.player], games, online)
         checks.append(Check(("opponent", "fixed", "player"), see))
     met = [*([config.opponent.player] if config.opponent.type == "fixed" else []), *_met(config)]
-    checks.append(Check(("prices",), partial(check_prices, config.prices, config.max_cost, met)))
+    if config.prices is not None or config.max_cost is not None:
+        checks.append(Check(("prices",), partial(check_prices, config.prices, config.max_cost, met)))
     return checks
 
 

@@ -18,12 +18,21 @@ LIMITS = ("max_cost", "max_tokens", "prices")
 class LimitsConfig(Config):
     """Limits of a run in total, over all its API players; looked at before each request."""
 
-    max_cost: Annotated[float, Field(ge=0)] | None = None
+    max_cost: Annotated[float | None, Field(ge=0)] = None
     """Most money that API players may cost together, in the currency of `prices`; None: no limit."""
-    max_tokens: Annotated[int, Field(ge=0)] | None = None
+    max_tokens: Annotated[int | None, Field(ge=0)] = None
     """Most tokens of API players together, prompts and completions; None: no limit."""
     prices: str | None = None
     """TOML file with the money per million tokens of each API player."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Let the limits come last, in forms and files too, though the fields of a base come first."""
+        super().__pydantic_init_subclass__(**options)
+        fields = cls.__pydantic_fields__
+        for name in LIMITS:
+            fields[name] = fields.pop(name)
+        cls.model_rebuild(force=True)
 
 
 L = TypeVar("L", bound=LimitsConfig)

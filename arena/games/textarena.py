@@ -273,11 +273,12 @@ class State:
             if isinstance(read, Illegal) and len(read.reason) > 200:
                 return Illegal(f"{read.reason.partition(';')[0]}; answer like {facts.moves[0]}")
             return read
-        action = one_move(answer, tuple(_roles(self._playing())))
+        roles = tuple(_roles(self._playing()))
+        action = one_move(answer, roles)
         if not action:
             return Illegal("the answer is empty")
         if twin is None and not re.search(r"[\[\]]", action) and _brackets(self.name):
-            action = f"[{action}]"
+            action = _bracketed(action, roles)
         fault = self._fault(action)
         return Illegal(fault) if fault else action
 
@@ -370,6 +371,13 @@ def one_move(text: str, roles: tuple[str, ...] = ()) -> Action:
     for role in ("GAME", *roles):
         line = re.sub(rf"\[\s*({re.escape(role)})\s*\]", r"(\1)", line, flags=re.IGNORECASE)
     return " ".join(line[:TALK_LIMIT].split())
+
+
+def _bracketed(move: Action, roles: tuple[str, ...]) -> Action:
+    """The move in brackets, still one that `one_move` leaves as it is."""
+    bracketed = f"[{move[: TALK_LIMIT - 2].rstrip()}]"
+    # The brackets would make a tag of the host's.
+    return bracketed if one_move(bracketed, roles) == bracketed else f"[({move[: TALK_LIMIT - 4].rstrip()})]"
 
 
 def quoted(text: str) -> str:

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -61,8 +62,8 @@ def kill_run(run_dir: Path) -> int:
     return len(tree)
 
 
-def resume_run(run_dir: Path) -> int:
-    """Start the run's job again, detached, from where it got to; returns its pid."""
+def resume_run(run_dir: Path, arguments: Sequence[str] = ()) -> int:
+    """Start the run's job again, detached, from where it got to, with these further arguments; returns its pid."""
     from arena.runs.launch import detach, job_command
 
     record = read_record(run_dir)
@@ -72,7 +73,7 @@ def resume_run(run_dir: Path) -> int:
     if status is Status.FINISHED:
         raise UsageError(f"{run_dir.name} is finished: there is nothing to go on with.")
     module = "training" if record.kind in TRAINING_KINDS else "evals"
-    return detach(job_command(module, str(run_dir.absolute())), run_dir)
+    return detach(job_command(module, str(run_dir.absolute()), *arguments), run_dir)
 
 
 def rename_run(run_dir: Path, name: str) -> None:

@@ -55,8 +55,14 @@ def transcript(
     return "\n\n".join([*parts, *([f"Result: {end}."] if end else [])])
 
 
+def thought_lines(thought: str, kind: str) -> list[str]:
+    """A thought, indented; a provider's summary of one is said to be that."""
+    lines = [f"  {line}" for line in thought.splitlines()]
+    return ["  (summary)", *lines] if lines and kind == "summary" else lines
+
+
 def _turn(turn: TurnRow, player: str, verdict: Verdict | None, scale: str) -> str:
-    lines = [f"  {line}" for line in turn.thought.splitlines()]
+    lines = thought_lines(turn.thought, turn.thought_kind)
     head = f"{turn.turn + 1}. {player}: "
     if turn.action is None:
         return "\n".join([*lines, f"{head}{_said(turn.answer)} is illegal: {_said(turn.illegal)}"])

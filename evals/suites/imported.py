@@ -13,8 +13,9 @@ from rich.text import Text
 from arena.config.imported import ImportConfig
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
-from arena.runs.foreign import Foreign, Placed, digest, place_pairs, read_foreign
+from arena.runs.foreign import Foreign, digest, read_foreign
 from arena.runs.job import Job
+from arena.runs.pairing import Placed, place_pairs
 from arena.runs.rows import MatchRow, TurnRow
 from arena.runs.store import RunReader
 from evals import report

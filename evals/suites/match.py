@@ -21,6 +21,7 @@ from arena.core.sanitise import one_line, plain
 from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON
 from arena.runs.store import RunReader
+from arena.runs.transcript import thought_lines
 from evals.players import open_players
 from evals.runner import run_matches
 from evals.schedule import PlannedMatch
@@ -79,7 +80,7 @@ class Watcher:
         if self._shown:
             _tell(reply.text.removeprefix(self._shown))
         elif reply.thought:
-            _tell(f"  {reply.thought}")
+            _tell("\n".join(thought_lines(reply.thought, reply.thought_kind)))
         self._shown = ""
 
 
@@ -122,7 +123,7 @@ def render(result: dict[str, Any]) -> RenderableType:
 
 def _turn(turn: dict[str, Any], player: str) -> str:
     number = turn["turn"] + 1
-    thought = f"  {turn['thought']}\n" if turn["thought"] else ""
+    thought = "".join(f"{line}\n" for line in thought_lines(turn["thought"], turn["thought_kind"]))
     if turn["action"] is None:
         return f"{thought}{number}. {player}: {turn['answer']} is illegal: {turn['illegal']}"
     return f"{thought}{number}. {player}: {turn['action']}\n\n{turn['board']}\n"

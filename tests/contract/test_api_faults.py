@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import sys
 import time
+from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +19,9 @@ from typing import Any
 import pytest
 from servers.fault_server import THOUGHT, FaultServer
 
+from arena.core.match import play as play_match
 from arena.core.player import Player
-from arena.core.registry import GameSpec, load_player
+from arena.core.registry import GameSpec, game_ids, load_player
 from arena.runs.rows import MatchRow, TurnRow
 from arena.runs.store import RunReader, RunStore
 from evals.runner import VOIDS_IN_A_ROW, Outcome, run_matches
@@ -112,7 +114,7 @@ def against_random(names: Sequence[str], pairs: int, game: GameSpec = KUHN) -> l
 
 def run(test: Awaitable[None]) -> None:
     async def within() -> None:
-        async with asyncio.timeout(50):
+        async with asyncio.timeout(150):
             await test
 
     asyncio.run(within())
@@ -121,6 +123,20 @@ def run(test: Awaitable[None]) -> None:
 def retries(players: Mapping[str, Player]) -> int:
     found: list[Any] = [player for player in players.values() if hasattr(player, "ledger")]
     return sum(account.retries for player in found for account in player.ledger.accounts())
+
+
+def test_without_faults_every_game_is_played_to_its_end(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with FaultServer() as server:
+            games = [GameSpec.parse(name) for name in game_ids()]
+            game = await play(tmp_path, schedule_pairs(games, [(spec(server, "ok"), "random")], 2, 0))
+            assert (game.outcome.voids, game.outcome.unplayed, retries(game.players)) == (0, [], 0)
+            assert {match.game for match, _ in game.rows} == set(game_ids())
+            assert {match.forfeit for match, _ in game.rows} == {""}
+            asked = sum(turn.completion_tokens > 0 for _, turns in game.rows for turn in turns)
+            assert server.requests.total() == asked
+
+    run(test())
 
 
 # -- one request fails -------------------------------------------------------------------------------------------
@@ -143,9 +159,29 @@ def test_trouble_of_the_moment_costs_no_match_and_no_memory(tmp_path: Path) -> N
         assert len(game.rows) == 4 * len(models)
         for model, fault in models.items():
             assert server.answered[fault] == times[model], fault
-        assert retries(game.players) == sum(times.values())
+        # the impatient may ask once more than that on a machine that is busy
+        waiting = {name: player for name, player in game.players.items() if name not in impatient.values()}
+        assert retries(waiting) == sum(times[model] for model in models if model not in impatient)
         assert server.sent_megabytes < 40, "a body of 50 MB is not read to its end"
         assert grown < 120_000, "neither it nor what a small packed one unpacks to is held"
+
+    run(test())
+
+
+def test_whatever_bytes_a_server_sends_a_match_ends_or_is_void() -> None:
+    async def test() -> None:
+        async with FaultServer({"fuzz": "fuzz*"}) as server:
+            players = (load_player(spec(server, "fuzz", deadline=3, timeout=2)), load_player("random"))
+
+            async def end(key: int) -> str:
+                *_, last = [event async for event in play_match(KUHN, players, key)]
+                return type(last).__name__
+
+            ends = Counter(await asyncio.gather(*(end(key) for key in range(100))))
+            await players[0].close()
+            assert server.answered["fuzz"] >= 200
+        assert ends.keys() <= {"MatchEnded", "Void"}
+        assert ends["MatchEnded"] > 0
 
     run(test())
 
@@ -165,6 +201,24 @@ def test_what_the_model_answers_for_is_a_forfeit_and_not_asked_again(tmp_path: P
         }
         assert finish == {"length"}
 
+    run(test())
+
+
+def test_a_server_in_constant_trouble_changes_no_result(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with FaultServer() as server:
+            names = [spec(server, "a"), spec(server, "b")]
+            schedule = round_robin([KUHN], [*names, "random"], 20, 0)
+            sound = await play(tmp_path / "sound", schedule)
+            server.script("a", "chaos*")
+            server.script("b", "chaos*")
+            game = await play(tmp_path / "run", schedule)
+        assert (game.outcome.voids, game.outcome.unplayed) == (0, [])
+        assert retries(game.players) > 50
+        assert game.rows == sound.rows
+
+    for folder in ("run", "sound"):
+        (tmp_path / folder).mkdir()
     run(test())
 
 
@@ -433,7 +487,7 @@ def test_a_polite_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> 
             began = time.monotonic()
             process.send_signal(signal.SIGINT)
             code, out, err = await ended(process)
-            assert time.monotonic() - began < 12
+            assert time.monotonic() - began < 60, "not for its deadline of 900 s"
             assert (code, out) == (1, "")
             assert f"Resume: spiral-arena tournament --resume {tmp_path / 'run'}" in err
             server.script("dead", "ok*")

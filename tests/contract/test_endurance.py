@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ PAIRS, MANY_PAIRS = 60, 220
 MATCHES_A_PAIR = 2 * 3 * len(GAMES)
 MATCHES = PAIRS * MATCHES_A_PAIR
 KILLS = 50
-LATEST = 1.1
-"""The latest kill, as a part of the time that an undisturbed run takes."""
+LATEST = 0.4
+"""The latest kill after a process began or stored something, as a part of the time of an undisturbed run."""
 
 
 def command(*args: str) -> list[str]:
@@ -131,11 +132,15 @@ def broken_off(killed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(killed, tmp_path / "run"))
 
 
-def wait_for(what: Callable[[], bool], process: subprocess.Popen[Any]) -> None:
+def went_on(run_dir: Path, before: int) -> bool:
+    return stored(run_dir) > before
+
+
+def wait_for(what: Callable[[], bool], process: subprocess.Popen[Any], pause: float = 0.002) -> None:
     deadline = time.monotonic() + 120
     while not what() and process.poll() is None:
         assert time.monotonic() < deadline
-        time.sleep(0.002)
+        time.sleep(pause)
 
 
 # Kills.
@@ -161,10 +166,15 @@ class Kills:
 
 
 def play_and_kill(run_dir: Path, kills: Kills, latest: float, rng: random.Random) -> None:
-    """Start and resume a run, killed each time at a random instant, until a process gets to its end."""
+    """Start and resume a run, killed each time at a random instant, until a process gets to its end.
+
+    Half of the instants are counted from the process's start, half from when it has stored something.
+    """
     while kills.take():
         before = stored(run_dir)
         process = subprocess.Popen(go_on(run_dir, MANY_PAIRS), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if rng.random() < 0.5:
+            wait_for(partial(went_on, run_dir, before), process, 0.02)
         try:
             process.wait(rng.random() * latest)
             assert process.returncode == 0
@@ -185,24 +195,23 @@ def test_killed_at_fifty_random_instants_every_run_ends_in_the_same_rows_and_tab
     latest = LATEST * (time.monotonic() - began)
     kills, rng = Kills(KILLS), random.Random(5)
 
-    def one_after_the_other(worker: int, seed: float) -> list[Path]:
-        own, ended = random.Random(seed), list[Path]()
-        while kills.left > 0:
-            ended.append(tmp_path / f"run-{worker}-{len(ended)}")
-            play_and_kill(ended[-1], kills, latest, own)
-        return ended
+    def one_after_the_other(worker: int, seed: float) -> None:
+        own = random.Random(seed)
+        for number in range(KILLS):
+            run = tmp_path / f"run-{worker}-{number}"
+            play_and_kill(run, kills, latest, own)
+            result = json.loads(finish(go_on(run, MANY_PAIRS)).stdout)
+            assert (result, rows(run)) == right
+            assert run_status(run, read_record(run)) is Status.FINISHED
+            check_run(run / DB_NAME)
+            if kills.left <= 0:
+                return
 
     with ThreadPoolExecutor(2) as pool:
-        runs = [run for ended in pool.map(one_after_the_other, range(2), [rng.random(), rng.random()]) for run in ended]
+        list(pool.map(one_after_the_other, range(2), [rng.random(), rng.random()]))
     assert len(kills.at_work) == KILLS
-    print(kills.at_work, len(runs))
     assert all(before <= after for before, after in kills.at_work)
     assert sum(before < after for before, after in kills.at_work) >= KILLS // 5, kills.at_work
-    for run in runs:
-        result = json.loads(finish(go_on(run, MANY_PAIRS)).stdout)
-        assert (result, rows(run)) == right
-        assert run_status(run, read_record(run)) is Status.FINISHED
-        check_run(run / DB_NAME)
 
 
 # Two processes.

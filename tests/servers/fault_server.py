@@ -311,6 +311,37 @@ async def informational(call: Call) -> None:
     await ok(call)
 
 
+@fault("fuzz")
+async def fuzz(call: Call) -> None:
+    """A good answer in which a few bytes are changed, left out or put in, its headers included."""
+    data = json.dumps(call.completion(said(call.text))).encode()
+    lines = ["Content-Type: application/json", f"Content-Length: {len(data)}", "Date: Tue, 24 Nov 2026 00:00:00 GMT"]
+    answer, rng = bytearray(head(200, *lines) + data), call.server.rng
+    for _ in range(rng.randint(1, 4)):
+        at, most = rng.randrange(len(answer)), rng.choice((len(answer), 140))
+        at %= most
+        change = rng.choice((b"", bytes([rng.randrange(256)]), rng.choice(_ODD_BYTES)))
+        answer[at : at + rng.choice((0, 1, 1, 5))] = change
+    call.writer.write(answer)
+    await call.writer.drain()
+    call.writer.close()
+
+
+_ODD_BYTES = (
+    b"\r\n",
+    b"\n",
+    b"\0",
+    b"\x80",
+    b": ",
+    b"\r\n\r\n",
+    b"99999999999999999999",
+    b"-1",
+    b"chunked",
+    b"gzip",
+    b"\xff",
+)
+
+
 @fault("html")
 async def html(call: Call) -> None:
     page = b"<!doctype html><title>Sign in</title><script>alert(1)</script>"
@@ -411,6 +442,20 @@ async def mistral(call: Call) -> None:
     await call.say(said([thinking, {"type": "text", "text": f"\\boxed{{{call.move}}}"}]))
 
 
+_CHAOS = (
+    "429:0.1", "500", "502", "503", "504", "408", "gemini:503", "reset", "cut", "over", "refuse", "garbage", "html",
+    "blank", "string", "notjson", "nochoices", "nomessage", "error200", "chunks",
+)  # fmt: skip
+
+
+@fault("chaos")
+async def chaos(call: Call) -> None:
+    """Trouble of the moment in three requests of ten, or in so large a share as the option says; else a good answer."""
+    rng = call.server.rng
+    play, call.option = step_of(rng.choice(_CHAOS) if rng.random() < float(call.option or 0.3) else "ok")
+    await play(call)
+
+
 def step_of(name: str) -> tuple[Fault, str]:
     """The fault that a step names, and its option. Raises KeyError."""
     kind, _, option = name.partition(":")
@@ -467,7 +512,7 @@ class FaultServer:
     """Seconds of latency that were drawn in all."""
     keep_times: bool = True
     _steps: dict[str, Iterator[str]] = field(default_factory=dict)
-    _rng: random.Random = field(default_factory=lambda: random.Random(0))
+    rng: random.Random = field(default_factory=lambda: random.Random(0))
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -550,7 +595,7 @@ class FaultServer:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             if self.latency[1]:
-                wait = self._rng.uniform(*self.latency)
+                wait = self.rng.uniform(*self.latency)
                 self.waited += wait
                 await asyncio.sleep(wait)
             if self.key and call.headers.get("authorization") != f"Bearer {self.key}":

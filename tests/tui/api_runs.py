@@ -33,6 +33,15 @@ def tournament(run_dir: Path, spends: Sequence[SpendRow] = SPENDS, stopped: str 
     return run
 
 
+def spent(run_dir: Path) -> Path:
+    """A tournament that ended since its API player, on a server that nobody runs, had spent what it may."""
+    player = "vllm:m@http://127.0.0.1:9"
+    run = tournament_runs.played(run_dir, players=["random", player], games=["tictactoe"], share=0.5, end="failed")
+    spend(run, [SpendRow(player, "m", 9, 0, 600, 400, 0, None)], "")
+    configure(run, max_cost=None, max_tokens=1000)
+    return run
+
+
 def training(run_dir: Path) -> Path:
     """A training at work against a fixed API player."""
     run = run_details.training(run_dir)

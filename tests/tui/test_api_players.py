@@ -22,7 +22,8 @@ from textual.widgets import Button, Input, Static
 
 from arena.config.base import validate
 from arena.config.tournament import TournamentConfig
-from arena.runs.paths import RESULT_JSON
+from arena.runs.paths import CONFIG_JSON, RESULT_JSON
+from arena.runs.record import Status, read_record, run_status
 from arena.runs.rows import SpendRow
 from arena.runs.store import RunStore
 from arena.tui.app import ArenaApp
@@ -108,7 +109,7 @@ def test_choosing_an_api_lets_its_model_be_written(root: Path) -> None:
         assert not app.screen.query_one(LimitFields).display
         await pilot.press(*"gemini-2.5-flash")
         assert app.screen.query_one("#more_players", Input).value == "gemini:gemini-2.5-flash"
-        await wait_for(pilot, lambda: "no limit of cost or tokens" in static(app, "total"))
+        await wait_for(pilot, lambda: "no limit is set" in static(app, "total"))
         assert app.screen.query_one(LimitFields).display
         assert chosen._draft().players == ("random", "ckpt:tiny")
         app.screen.query_one("#players").focus()
@@ -163,9 +164,8 @@ def test_nothing_of_the_client_is_imported(root: Path) -> None:
 
 def test_play_form_begins_the_spec_and_offers_limits(root: Path) -> None:
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
-        await wait_for(
-            pilot, lambda: app.screen.query("#opponents") and app.screen.query_one("#opponents", Table).items
-        )
+        await wait_for(pilot, lambda: app.screen.query("#opponents"))
+        await wait_for(pilot, lambda: app.screen.query_one("#opponents", Table).items)
         app.screen.query_one("#opponents").focus()
         app.screen.query_one("#opponents", Table).move_to("gemini:MODEL")
         await pilot.press("enter", *"x", "tab")
@@ -173,7 +173,7 @@ def test_play_form_begins_the_spec_and_offers_limits(root: Path) -> None:
         await wait_for(pilot, lambda: app.screen.query_one(LimitFields).display)
         app.screen.query_one("#max_cost", Input).value = "lots"
         await pilot.press("ctrl+s")
-        await wait_for(pilot, lambda: "A sum above 0" in static(app, "max_cost-error"))
+        await wait_for(pilot, lambda: "A sum from 0" in static(app, "max_cost-error"))
         assert not list(root.iterdir())
         app.screen.query_one("#player-input", Input).value = "random"
         await wait_for(pilot, lambda: not app.screen.query_one(LimitFields).display)
@@ -196,7 +196,7 @@ def test_new_match_begins_the_spec_and_offers_limits(root: Path) -> None:
         await wait_for(pilot, lambda: app.screen.query_one(LimitFields).display)
         app.screen.query_one("#max_cost", Input).value = "1"
         await pilot.press("ctrl+s")
-        await wait_for(pilot, lambda: "has no price" in static(app, "prices-error"))
+        await wait_for(pilot, lambda: "file with prices" in static(app, "prices-error"))
         assert not list(root.iterdir())
 
     use(root, steps, lambda app: app.open_match())
@@ -223,16 +223,17 @@ def test_limits_are_left_alone_where_no_api_player_is_chosen() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "where", "words"),
     [
-        ("max_cost", "2", "prices", "has no price"),
-        ("max_cost", "0", "max_cost", "above 0"),
-        ("max_cost", "nan", "max_cost", "above 0"),
+        ("max_cost", "2", "prices", "file with prices"),
+        ("max_cost", "-0.01", "max_cost", "from 0"),
+        ("max_cost", "nan", "max_cost", "from 0"),
         ("max_tokens", "1.5", "max_tokens", "whole number"),
-        ("max_tokens", "-5", "max_tokens", "above 0"),
+        ("max_tokens", "-5", "max_tokens", "from 0"),
         ("prices", "nowhere.toml", "prices", "nowhere.toml"),
     ],
 )
 def test_limits_that_do_not_fit_are_said_at_their_field(name: str, text: str, where: str, words: str) -> None:
-    found = check(replace(DRAFT, **{name: text}))
+    limits = {"max_cost": "", "max_tokens": "", "prices": ""} | {name: text}
+    found = check(replace(DRAFT, max_cost=limits["max_cost"], max_tokens=limits["max_tokens"], prices=limits["prices"]))
     assert set(found.errors) == {where}
     assert words in found.errors[where]
 
@@ -266,7 +267,10 @@ def test_form_takes_limits_and_says_what_is_wrong_with_them(root: Path) -> None:
 
 def test_gauntlet_and_swiss_play_fewer_matches(root: Path) -> None:
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
-        await form(app, pilot)
+        chosen = await form(app, pilot)
+        chosen._games = dict.fromkeys(("tictactoe", "kuhn_poker", "pig_dice"))  # those that `optimal` plays
+        chosen._draw()
+        chosen._changed()
         await wait_for(pilot, lambda: "3600 matches" in static(app, "total"))
         format = app.screen.query_one(FormatField)
         format.focus()
@@ -285,23 +289,7 @@ def test_gauntlet_and_swiss_play_fewer_matches(root: Path) -> None:
         await wait_for(pilot, lambda: "2400 matches" in static(app, "total"))
 
     players = ("random", "scripted", "optimal", "ckpt:tiny")
-    app_players = [player for player in players if player != "optimal"] + ["optimal"]
-    games_draft = check(Draft(app_players and tuple(app_players), games=("tictactoe",)))
-    assert not games_draft.errors
-
-    def opened(app: ArenaApp) -> None:
-        app.open_tournament(players=app_players)
-
-    use(root, lambda app, pilot: _one_game(app, pilot, steps), opened)
-
-
-async def _one_game(app: ArenaApp, pilot: Pilot[None], steps: Steps) -> None:
-    """`optimal` plays solved games alone."""
-    chosen = await form(app, pilot)
-    chosen._games = dict.fromkeys(("tictactoe", "kuhn_poker", "pig_dice"))
-    chosen._draw()
-    chosen._changed()
-    await steps(app, pilot)
+    use(root, steps, lambda app: app.open_tournament(players=players))
 
 
 def test_formats_go_into_the_configuration() -> None:
@@ -402,6 +390,29 @@ def test_b_opens_the_ledger_in_full_and_says_why_a_player_was_stopped(root: Path
         await wait_for(pilot, lambda: "4,321" in painted(app))
         await pilot.press("escape")
         assert isinstance(app.screen, TournamentScreen)
+
+    use(root, steps, lambda app: app.open_tournament(run))
+
+
+def test_run_that_has_spent_all_goes_on_with_a_higher_limit(root: Path) -> None:
+    run = api_runs.spent(root / "t")
+
+    async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
+        await wait_for(pilot, lambda: "ledger" in painted(app))
+        await pilot.press("b")
+        await wait_for(pilot, lambda: app.screen.query_one(LimitFields).display)
+        field = app.screen.query_one("#max_tokens", Input)
+        assert field.value == "1000"
+        field.value = "lots"
+        await pilot.press("ctrl+s")
+        await wait_for(pilot, lambda: "whole number" in static(app, "max_tokens-error"))
+        field.value = "1001"
+        field.focus()
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: isinstance(app.screen, TournamentScreen))
+        await wait_for(pilot, lambda: json.loads((run / CONFIG_JSON).read_text())["max_tokens"] == 1001, 60)
+        await wait_for(pilot, lambda: run_status(run, read_record(run)) is Status.FAILED, 60)
+        await wait_for(pilot, lambda: "1,000 tokens of 1,001" in painted(app))
 
     use(root, steps, lambda app: app.open_tournament(run))
 
@@ -513,16 +524,22 @@ def test_result_tells_round_test_warnings_and_alpha_rank(root: Path) -> None:
     result = json.loads((run / RESULT_JSON).read_text())
     row = result["results"][0]
     result |= {
+        "finished": False,
         "format": "swiss",
         "rounds": [{"round": 2, "a": "random", "b": None}, {"round": 2, "a": "ckpt:tiny", "b": "scripted"}],
         "sprt": {"verdict": "H1", "pairs": 40, "llr": 3.0, "lower": -2.94, "upper": 2.94, "elo0": 0, "elo1": 30},
         "alpha_rank": [{"player": "random", "mass": 0.25, "low": 0.1, "high": 0.4}],
-        "warnings": [{"kind": "few_distinct", "game": row["game"], "a": row["a"], "b": row["b"], "message": "Few."}],
+        "warnings": [
+            {"kind": "few_distinct", "game": row["game"], "a": row["a"], "b": row["b"], "message": "Few."},
+            {"kind": "early_end", "message": "Fewer."},
+        ],
     }
     found = parse(result)
     assert found.format == "swiss"
-    assert found.notes[0].startswith("SPRT: H1 accepted after 40 pairs; log-likelihood ratio +3.00, H0 at −2.94")
-    assert found.notes[1:] == ("Round 2. random sits out.", "Few.")
+    test = "SPRT: H1 accepted after 40 pairs; H0 ≤ 0 Elo, H1 ≥ 30; log-likelihood ratio +3.00, between −2.94 and +2.94."
+    assert found.notes == (test, "Round 2. random sits out.")
+    assert found.warnings == ("Few.", "Fewer.")
+    assert parse(result | {"finished": True}).notes == (test,)
     assert found.meetings[row["game"], row["a"], row["b"]].few
     assert found.meetings[row["game"], row["b"], row["a"]].few
     masses = {one.player: one.mass for one in found.standings}
@@ -533,7 +550,7 @@ def test_result_tells_round_test_warnings_and_alpha_rank(root: Path) -> None:
 
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
         await wait_for(pilot, lambda: "SPRT" in static(app, "notice"))
-        assert "and 1 more" in static(app, "notice")
+        assert "⚠ Few. (and 1 more)" in static(app, "notice")
 
     use(root, steps, lambda app: app.open_tournament(run))
 

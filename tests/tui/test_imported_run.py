@@ -58,7 +58,7 @@ def test_the_screens_show_it(tmp_path: Path) -> None:
             assert isinstance(app.screen, TournamentScreen)
             assert app.screen._shown is not None
             assert app.screen._shown.results.views
-            for key in ("g", "o", "enter", "escape", "6", "5", "3", "1"):
+            for key in ("g", "o", "enter", "escape", "6", "5", "3", "1", "t", "escape", "5", "n", "enter", "escape"):
                 await pilot.press(key)
                 await pilot.pause(0.05)
 

@@ -36,7 +36,7 @@ def values(annotation: Any, metadata: list[Any], name: str) -> st.SearchStrategy
         return st.sampled_from(GAMES)
     kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     if len(kinds) > 1:
-        return st.one_of([values(kind, [], name) for kind in kinds])
+        return st.one_of([values(kind, metadata, name) for kind in kinds])
     if get_origin(annotation) is Literal:
         return st.sampled_from(get_args(annotation))
     if get_origin(annotation) in (list, tuple):

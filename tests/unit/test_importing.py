@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from arena.cli import importing
-from arena.config.imported import ImportConfig
+from arena.config.imported import Form, ImportConfig
 from arena.config.tournament import TournamentConfig
 from arena.core.errors import UsageError
-from arena.runs.foreign import ForeignMatch, digest, place_pairs, read_foreign
+from arena.runs.foreign import ForeignMatch, digest, read_foreign
 from arena.runs.launch import create_run
+from arena.runs.pairing import place_pairs
 from arena.runs.paths import RESULT_JSON
 from arena.runs.pgn import pgn_games
 from arena.runs.store import RunReader
@@ -220,15 +221,9 @@ def test_pairs_are_of_two_seats_and_nothing_is_lost(rows: list[tuple[str, str, i
             assert one.leg == (one.match.seat_a if one.match.a == one.a else 1 - one.match.seat_a)
 
 
-def imported(tmp_path: Path, source: Path, form: str, **more: Any) -> Path:
+def imported(tmp_path: Path, source: Path, form: Form) -> Path:
     found = read_foreign(source, form)
-    config = ImportConfig(
-        source=str(source),
-        format=form,
-        sha256=digest(source),
-        matches=len(found.matches),
-        **more,  # type: ignore[arg-type]
-    )
+    config = ImportConfig(source=str(source), format=form, sha256=digest(source), matches=len(found.matches))
     return create_run(config, "imported", tmp_path / "imported")
 
 

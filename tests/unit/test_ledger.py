@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from arena.config.prices import check_prices, read_prices
 from arena.core.errors import PlayerStopped, UsageError
-from arena.core.ledger import Account, Ledger, Price, add_up, price_of
+from arena.core.ledger import Account, Ledger, Price, Reservation, add_up, price_of
 from arena.core.player import Usage
 
 PLAYERS = {"openai:a": Price(2.0, 8.0), "gemini:b": Price(0.0, 0.5)}
@@ -31,7 +32,7 @@ def test_no_order_of_reserving_settling_and_releasing_passes_a_limit(
     ledger.begin([Account("openai:a", "a", 1, 0, before, 0, 0, None)])
     most_tokens = max(max_tokens, before)
     most_cost = max(max_cost, 2.0 * before / 1e6)
-    flying = []
+    flying: list[tuple[Reservation, int, int]] = []
     refused = 0
     for what, player, prompt, completion, took in steps:
         if what < 5 or not flying:
@@ -83,7 +84,8 @@ def test_accounts_count_requests_retries_tokens_and_money_where_there_is_a_price
     ledger.retried("openai:a")
     ledger.reserve("gemini:b", "b", 9, 9).settle(Usage(5, 6))
     first, second = ledger.accounts()
-    assert first == Account("openai:a", "a", 1, 1, 1000, 200, 50, pytest.approx(0.003))
+    assert first.cost == pytest.approx(0.003)
+    assert replace(first, cost=None) == Account("openai:a", "a", 1, 1, 1000, 200, 50, None)
     assert second == Account("gemini:b", "b", 1, 0, 5, 6, 0, None)
 
 

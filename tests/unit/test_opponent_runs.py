@@ -155,7 +155,9 @@ def test_where_most_matches_are_void_the_run_ends_with_one_line(
     monkeypatch.setattr(RandomPlayer, "act", act)
     train(run_dir, code=1)
     err = capsys.readouterr().err
-    assert re.search(r"error: Training cannot go on: \d+ of \d+ matches of step 1 were void, nobody answers\.", err)
+    words = r"error: Training ends after step 0: \d+ of \d+ matches of step 1 against random were void: nobody answers"
+    assert re.search(words, err)
+    assert f"Resume: spiral-arena train --resume {run_dir}" in err
     assert "Traceback" not in err
 
 

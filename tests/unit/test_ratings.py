@@ -158,3 +158,26 @@ def test_all_draws_rate_everybody_equal() -> None:
 def test_the_same_meetings_give_the_same_digits() -> None:
     meetings = [meeting("a", "b", "WL WW DL"), meeting("b", "c", "WW LL DD")]
     assert rate(meetings) == rate(meetings)
+
+
+@pytest.mark.parametrize(("count", "pairs", "spread", "least"), [(6, 10, 2.0, 0.89), (12, 6, 1.5, 0.87)])
+def test_intervals_of_many_meetings_of_few_pairs_hold_too(count: int, pairs: int, spread: float, least: float) -> None:
+    """Players far apart: pseudo-results in every meeting, or the bootstraps' own bias, would draw them together."""
+    rng = np.random.default_rng(1)
+    truth = {f"p{i:02d}": float(s) for i, s in enumerate(np.linspace(spread, -spread, count))}
+
+    def play(first: str, second: str) -> list[float]:
+        d = truth[first] - truth[second] + 0.3
+        weights = np.exp([d / 2, -0.3, -d / 2])
+        return [float(value) for value in rng.choice([W, D, L], size=pairs, p=weights / weights.sum())]
+
+    hits = []
+    for _ in range(20):
+        meetings = [
+            Meeting("g", a, b, [Pair(x, -y) for x, y in zip(play(a, b), play(b, a), strict=True)])
+            for a, b in combinations(truth, 2)
+        ]
+        for one in rate(meetings, draws=100):
+            hits.append(one.low < ELO * truth[one.player] < one.high)
+            assert one.low < one.rating < one.high
+    assert least <= sum(hits) / len(hits) <= 0.99

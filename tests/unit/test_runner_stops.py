@@ -19,6 +19,7 @@ from arena.core.keys import draw
 from arena.core.player import Player, Reply, View
 from arena.core.registry import GameSpec, load_player
 from arena.runs.rows import MatchRow, TurnRow
+from evals import runner
 from evals.runner import VOIDS_IN_A_ROW, MatchList, Outcome, run_matches
 from evals.schedule import PlannedMatch, round_robin
 from evals.waiting import Waiting
@@ -146,13 +147,13 @@ def test_a_finished_match_begins_the_count_anew() -> None:
 
 def test_many_in_flight_that_wait_in_vain_for_one_outage_burn_one_deadline() -> None:
     async def deadline(number: int, view: View) -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1)
         raise InfrastructureError("no answer")
 
     began = time.monotonic()
     outside = Outside(deadline)
     outcome, _ = play(outside, pairs=20, concurrency=64)
-    assert time.monotonic() - began < 0.3 * 2
+    assert time.monotonic() - began < 2.9
     assert outcome.voids == VOIDS_IN_A_ROW
     assert outside.calls <= 64
     assert len(outcome.unplayed) == 20 * 2 * 3
@@ -278,14 +279,6 @@ def test_every_match_is_handed_out_once_however_they_end(names: int, slots: int,
 
 
 def test_at_a_polite_stop_a_match_that_waits_is_given_up_and_one_that_goes_on_is_finished() -> None:
-    asked = asyncio.Event()
-
-    async def stuck_or_slow(number: int, view: View) -> None:
-        if number % 2:
-            await asyncio.Event().wait()
-        asked.set()
-        await asyncio.sleep(0.05)
-
     async def slow(number: int, view: View) -> None:
         await asyncio.sleep(0.05)
 
@@ -299,13 +292,31 @@ def test_at_a_polite_stop_a_match_that_waits_is_given_up_and_one_that_goes_on_is
         async with asyncio.timeout(20):
             asking = asyncio.get_running_loop().time() + 0.1
             stop = lambda: asyncio.get_running_loop().time() > asking  # noqa: E731
-            return await run_matches(schedule, players, recorder, 4, should_stop=stop, patience=0.2)
+            return await run_matches(schedule, players, recorder, 4, should_stop=stop, patience=1.0)
 
     outcome = asyncio.run(run())
     assert outcome.stopped
     assert (outcome.unplayed, outcome.stopped_players, outcome.voids) == ([], {}, 0)
     assert {match.a for match in recorder.matches} == {"slow"}
     assert 1 <= len(recorder.finished) < 6
+
+
+def test_while_nobody_replies_it_is_told_who_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "QUIET_SECONDS", 0.2)
+    told: list[tuple[list[str], float]] = []
+    ending = asyncio.Event()
+
+    def tell(names: list[str], seconds: float) -> None:
+        told.append((names, seconds))
+        if len(told) == 3:
+            ending.set()
+
+    async def until_told(number: int, view: View) -> None:
+        await ending.wait()
+
+    play(Outside(until_told), pairs=1, on_quiet=tell)
+    assert [names for names, _ in told] == [["outside"]] * 3
+    assert [seconds >= least for (_, seconds), least in zip(told, (0.2, 0.4, 0.8), strict=True)] == [True] * 3
 
 
 def test_a_stop_asked_for_while_the_last_match_hangs_is_a_stop() -> None:

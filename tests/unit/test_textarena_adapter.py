@@ -415,6 +415,23 @@ def test_talk_cannot_forge_a_line_of_the_host(name: str, text: str) -> None:
     assert_harmless(new(name, 2), text)
 
 
+@pytest.mark.parametrize("name", ["PublicGoodsGame-v0", "MarketEntryGame-v0", "SimpleNegotiation-v0"])
+def test_whatever_is_read_as_a_move_can_be_made(name: str) -> None:
+    """Also where the adapter puts brackets around it, which make it longer, or a tag of the host's."""
+    state = new(name, 2)
+    made = 0
+    for text in (*CORPUS.values(), *HOSTILE, "GAME", " game ", "Player 0", "y" * 398, "y" * 399, "y" * 401):
+        for answer in (text, f"[{text}]"):
+            action = state.parse(answer)
+            if isinstance(action, Illegal):
+                continue
+            made += 1
+            assert state.parse(action) == action
+            told = state.apply(action).observe(1)
+            assert not [tag for tag in ("[GAME]", "<|", "</", "<s>", "\\boxed") if tag in told]
+    assert made > 100
+
+
 @every_talking_twin
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(alphabet="ab [](){}<>|\\\"'“”＂［\n\r\t\x1b\u2028:.", max_size=80))

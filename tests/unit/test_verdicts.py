@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -294,3 +294,11 @@ def test_nothing_a_player_says_makes_a_line_of_the_host() -> None:
     hosts = [line for line in text.splitlines() if not line.startswith("  ")]
     assert sum(line.startswith("Result:") for line in hosts) == 1
     assert sum(line.startswith(("2.", "3.")) for line in hosts) == 0
+
+
+def test_a_summary_of_a_thought_is_said_to_be_one() -> None:
+    turns = [
+        replace(reply(place, None, thought="hm"), thought_kind=kind) for place, kind in enumerate(("raw", "summary"))
+    ]
+    text = transcript("tictactoe", ("a", "b"), "board", turns, "draw", None)
+    assert text.count("  (summary)\n  hm\n") == text.count("(summary)") == 1

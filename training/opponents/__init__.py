@@ -63,6 +63,8 @@ class Opponent:
 
     trained_seats: float = 1.0
     """Seats of a match that are trained, on average."""
+    players: Sequence[Player] = ()
+    """Those that were loaded for it by their specs."""
 
     def before_step(self, step: int) -> None:
         """Get ready for the matches of step number `step`, from 0."""

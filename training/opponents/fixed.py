@@ -13,6 +13,7 @@ class Fixed(Opponent):
     def __init__(self, config: FixedConfig, context: Context) -> None:
         self._context = context
         self.player = context.load(config.player)
+        self.players = (self.player,)
 
     def before_step(self, step: int) -> None:
         del step

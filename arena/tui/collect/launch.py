@@ -25,6 +25,7 @@ from arena.runs.paths import CONFIG_JSON, check_new_run_dir, run_dirs, runs_root
 from arena.runs.record import read_record
 from arena.runs.store import DB_NAME, NoRows, RunReader
 from arena.runs.trainings import MODELS, create_training, name_checks
+from arena.tui.collect.apis import find_apis
 from arena.tui.collect.fields import Field, Group, Key
 from arena.tui.format import count
 
@@ -173,7 +174,9 @@ def offer() -> Offer:
     with suppress(ArenaError):
         trained = [path.name for path in run_dirs() if (path / "checkpoints").is_dir()]
     models = ("ckpt:tiny", *(f"ckpt:{name}" for name in reversed(trained) if one_line(name) == name))
-    players = (*models, *(name for name in discover("arena.players") if name not in ("checkpoint", "human")))
+    apis = {api.id: api.begins for api in find_apis()}
+    others = (name for name in discover("arena.players") if name not in ("checkpoint", "human"))
+    players = (*models, *(apis.get(name, name) for name in others))
     games = tuple(game_ids())
     names = {"game": games, "model": models, "player": players, "teacher": players}
     return Offer((*presets(), *SCRATCH), names)

@@ -31,7 +31,7 @@ def read_limits(texts: Mapping[str, str], players: Sequence[str]) -> tuple[dict[
     try:
         check_prices(data.get("prices"), data.get("max_cost"), players)
     except ArenaError as error:
-        errors["prices"] = str(error)
+        errors["prices"] = str(error) if "prices" in data else "A limit of the cost needs a file with prices."
     return given_limits(data), errors
 
 

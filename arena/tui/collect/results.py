@@ -146,7 +146,9 @@ class Results:
     format: str = ""
     """Who met whom, where that is not everybody: gauntlet or swiss."""
     notes: tuple[str, ...] = ()
-    """What else there is to say: how a sequential test stands, the round, warnings."""
+    """What else there is to say: how a sequential test stands, and the round."""
+    warnings: tuple[str, ...] = ()
+    """What a reader of the figures should mind."""
 
     @property
     def empty(self) -> bool:
@@ -274,6 +276,7 @@ def _parse(result: Row) -> Results:
         finished=result.get("finished") is True,
         format=str(result.get("format", "")),
         notes=_notes(result),
+        warnings=tuple(str(row["message"]) for row in result.get("warnings", ())),
     )
 
 
@@ -334,14 +337,14 @@ def _notes(result: Row) -> tuple[str, ...]:
         end = "open" if test["verdict"] == "open" else f"{test['verdict']} accepted"
         ratio, lower, upper = (f"{_number(test[name]):+.2f}".replace("-", MINUS) for name in ("llr", "lower", "upper"))
         notes.append(
-            f"SPRT: {end} after {test['pairs']} pairs; log-likelihood ratio {ratio}, H0 at {lower}, H1 at {upper}; "
-            f"H0 is at most {test['elo0']:g} Elo, H1 at least {test['elo1']:g}."
+            f"SPRT: {end} after {test['pairs']} pairs; H0 ≤ {test['elo0']:g} Elo, H1 ≥ {test['elo1']:g}; "
+            f"log-likelihood ratio {ratio}, between {lower} and {upper}."
         )
-    if rounds := result.get("rounds"):
+    if (rounds := result.get("rounds")) and not result.get("finished"):
         last = max(int(row["round"]) for row in rounds)
         byes = [str(row["a"]) for row in rounds if row["round"] == last and row["b"] is None]
         notes.append(f"Round {last}." + (f" {byes[0]} sits out." if byes else ""))
-    return (*notes, *(str(row["message"]) for row in result.get("warnings", ())))
+    return tuple(notes)
 
 
 def _standings(ratings: Iterable[Row], results: Sequence[Row], masses: Iterable[Row]) -> tuple[Rated, ...]:

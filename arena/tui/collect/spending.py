@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from arena.config.limits import limit_arguments
 from arena.core.sanitise import one_line
+from arena.runs.control import resume_run
 from arena.runs.paths import CONFIG_JSON
+from arena.runs.record import Status, read_record, run_status
 from arena.runs.store import NoRows, RunReader
 from arena.tui.collect.apis import find_apis
 
 _EVENTS = 1000
 """Events of the last attempt in which stopped players are looked for."""
 _STOPPED = " is stopped"
+_RESUMABLE = (Status.STOPPED, Status.FAILED, Status.DEAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,10 @@ class Spending:
     accounts: tuple[Account, ...] = ()
     max_cost: float | None = None
     max_tokens: int | None = None
+    prices: str = ""
+    """The file with the prices."""
+    resumable: bool = False
+    """Whether the run has ended before its end."""
 
     @property
     def cost(self) -> float | None:
@@ -84,7 +93,8 @@ def read_spending(run_dir: Path) -> Spending:
             )
             for row in rows
         )  # fmt: skip
-        return Spending(accounts, _figure(config.get("max_cost")), _whole(config.get("max_tokens")))
+        limits = _figure(config.get("max_cost")), _whole(config.get("max_tokens")), str(config.get("prices") or "")
+        return Spending(accounts, *limits, run_status(run_dir, read_record(run_dir)) in _RESUMABLE)
     return NOTHING
 
 
@@ -108,6 +118,11 @@ def _object(text: str) -> dict[str, Any]:
         if isinstance(data, dict):
             return data
     return {}
+
+
+def resume(run_dir: Path, limits: Mapping[str, Any]) -> int:
+    """Start the run's job again with these limits in place of the old ones; returns its pid. Raises ArenaError."""
+    return resume_run(run_dir, limit_arguments(limits))
 
 
 def _figure(value: object) -> float | None:

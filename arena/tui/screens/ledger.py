@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,11 +13,17 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from arena.tui.collect.spending import Account, Spending, read_spending
+from arena.config.limits import LIMITS
+from arena.tui.collect.limits import read_limits
+from arena.tui.collect.spending import Account, Spending, read_spending, resume
 from arena.tui.poll import Poll, reason
 from arena.tui.text import join, line
 from arena.tui.widgets.ledger import account_columns, account_key, against_limits
+from arena.tui.widgets.limit_fields import LimitFields
 from arena.tui.widgets.table import Table
+
+if TYPE_CHECKING:
+    from arena.tui.app import ArenaApp
 
 _REASON = 600
 
@@ -28,16 +35,18 @@ class LedgerScreen(ModalScreen[None]):
     HELP = (
         "Requests that were sent, and those of them that were tried again; tokens in and out, thinking being a part of "
         "out; the cost by your own prices. A player that was stopped has open matches: resume the run, with higher "
-        "limits where they were the reason."
+        "limits where they were the reason. A field that you empty keeps its old limit."
     )
     POLL_SECONDS: ClassVar[float] = 1.0
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,b,q,enter", "dismiss", "close", key_display="esc", id="ledger.close"),
+        Binding("ctrl+s", "resume", "resume", key_display="^s", id="ledger.resume", tooltip="Go on with these limits."),
     ]
 
     def __init__(self, run_dir: Path, spending: Spending) -> None:
         super().__init__()
         self._run_dir, self._spending = run_dir, spending
+        self._starting = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -46,6 +55,7 @@ class LedgerScreen(ModalScreen[None]):
             yield Static("", id="limits")
             yield Table(account_columns(), account_key, id="accounts")
             yield Static("", id="about")
+            yield LimitFields(id="raised")
 
     def on_mount(self) -> None:
         self._show(self._spending)
@@ -69,6 +79,43 @@ class LedgerScreen(ModalScreen[None]):
         table: Table[Account] = self.query_one("#accounts", Table)
         table.set_items(self._spending.accounts)
         self._explain()
+        fields = self.query_one(LimitFields)
+        if self._spending.resumable != fields.display:
+            self._offer_resume(fields)
+
+    def _offer_resume(self, fields: LimitFields) -> None:
+        """A run that has ended before its end can go on with other limits."""
+        spending = self._spending
+        if spending.resumable:
+            cost, tokens = spending.max_cost, spending.max_tokens
+            given = ("" if cost is None else f"{cost:g}", "" if tokens is None else str(tokens), spending.prices)
+            fields.fill(dict(zip(LIMITS, given, strict=True)))
+        else:
+            fields.display = False
+        keys = "^s resumes with these limits · " if spending.resumable else ""
+        self.query_one(".dialog").border_subtitle = Content(f"{keys}esc closes")
+
+    def on_input_submitted(self) -> None:
+        self.action_resume()
+
+    def action_resume(self) -> None:
+        if self._spending.resumable and not self._starting:
+            self._starting = True
+            self.run_worker(self._resume(), exit_on_error=False)
+
+    async def _resume(self) -> None:
+        fields, players = self.query_one(LimitFields), [one.player for one in self._spending.accounts]
+        try:
+            limits, wrong = await asyncio.to_thread(read_limits, fields.texts, players)
+            fields.show_errors(wrong)
+            if not wrong:
+                pid = await asyncio.to_thread(resume, self._run_dir, limits)
+                cast("ArenaApp", self.app).say(f"It goes on as pid {pid}.")
+                self.dismiss()
+        except Exception as error:
+            cast("ArenaApp", self.app).report(error)
+        finally:
+            self._starting = False
 
     def on_table_highlighted(self, message: Table.Highlighted) -> None:
         message.stop()

@@ -50,6 +50,12 @@ class LimitFields(Container):
         """What is filled in, by name; nothing where no API player takes part."""
         return {name: self.query_one(f"#{name}", Input).value for name in LIMITS} if self.display else {}
 
+    def fill(self, texts: Mapping[str, str]) -> None:
+        """Put these into the fields and show them."""
+        for name, text in texts.items():
+            self.query_one(f"#{name}", Input).value = text
+        self.display = True
+
     def show_errors(self, errors: Mapping[str, str]) -> None:
         """Say at each field what is wrong with it."""
         for name in LIMITS:

@@ -24,8 +24,8 @@ _FORMAT_HELP = (
     "others; swiss: rounds, in each of which those meet who stand next to each other."
 )
 _NUMBERS = {
-    "pairs": ("Pairs", "for each two players in each game; each is two matches, seats swapped"),
-    "seed": ("Seed", "decides every deal and roll"),
+    "pairs": ("Pairs", "each two players in each game: two matches, seats swapped"),
+    "seed": ("Seed", "of every deal and roll"),
     "concurrency": ("At once", "matches in flight"),
 }
 _OF_FORMAT = {"challenger": ("gauntlet", "challenger"), "rounds": ("swiss", "rounds")}

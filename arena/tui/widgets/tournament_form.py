@@ -231,7 +231,7 @@ class TournamentForm(Container):
         data = checked.data
         parts.append(f"{count(len(data['players']), 'player')}, {count(len(data['games']), 'game')}")
         if checked.apis and not {"max_cost", "max_tokens"} & set(data):
-            parts.append(join(("⚠ no limit of cost or tokens", "$text-warning")))
+            parts.append(join(("⚠ no limit is set", "$text-warning")))
         found = estimate(self._offer.pasts if self._offer else (), data, checked.matches)
         if found is None:
             parts.append(join(("time unknown: no finished tournament of such players yet", "$foreground-muted")))

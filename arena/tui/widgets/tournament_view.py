@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import ComposeResult
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 ROOMY = 28
 """Lines from which on there is room for a table of what API players spent."""
-_NOTES = 2
 MANY = 9
 """So many opponents and more get a wider matrix."""
 
@@ -92,10 +90,10 @@ class TournamentView(Container):
 
     def _show_notice(self, shown: Evaluation, computing: bool) -> None:
         notice = self.query_one("#notice", Static)
-        notes = () if shown.missing else shown.results.notes
-        notice.display = shown.missing or bool(notes)
-        if notes:
-            notice.update(_told(notes, self.size.width - 2))
+        told = Content() if shown.missing else _told(shown.results, self.size.width - 2)
+        notice.display = shown.missing or bool(told)
+        if told:
+            notice.update(told)
         if not shown.missing:
             return
         if shown.run.running:
@@ -159,11 +157,14 @@ def _title(shown: Evaluation, game: str) -> Content:
     return join(name, held_out, (place, "$foreground-muted"))
 
 
-def _told(notes: Sequence[str], width: int) -> Content:
-    """A line for each of a few; of the others how many there are."""
-    lines = [line(note, limit=400).truncate(width, ellipsis=True) for note in notes[:_NOTES]]
-    more = [join((f"and {len(notes) - _NOTES} more", "$foreground-muted"))] if notes[_NOTES:] else []
-    return join(*lines, *more, between="\n")
+def _told(results: Results, width: int) -> Content:
+    """A line for each note, and one for the warnings."""
+    lines = [line(note, "$foreground", 400) for note in results.notes]
+    if warnings := results.warnings:
+        more = f" (and {len(warnings) - 1} more)" if warnings[1:] else ""
+        first = line(f"⚠ {warnings[0]}", limit=400).truncate(max(width - len(more), 1), ellipsis=True)
+        lines.append(join(first, more))
+    return join(*(one.truncate(width, ellipsis=True) for one in lines), between="\n")
 
 
 def _legend(grid: Grid) -> str:
