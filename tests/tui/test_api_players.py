@@ -17,6 +17,7 @@ import pytest
 import tournament_runs
 from api_runs import GEMINI, MISTRAL, REFUSED
 from conftest import make_app, wait_for
+from servers.fault_server import FaultServer
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
@@ -415,6 +416,35 @@ def test_run_that_has_spent_all_goes_on_with_a_higher_limit(root: Path) -> None:
         await wait_for(pilot, lambda: "1,000 tokens of 1,001" in painted(app))
 
     use(root, steps, lambda app: app.open_tournament(run))
+
+
+def test_form_starts_a_real_tournament_and_its_ledger_grows(root: Path) -> None:
+    async def go() -> None:
+        app = make_app(root)
+        async with FaultServer({"m": "ok"}) as server, app.run_test(size=(120, 36)) as pilot:
+            player = f"vllm:m@{server.url}"
+            await pilot.pause()
+            app.open_tournament(players=["random", player])
+            chosen = await form(app, pilot)
+            chosen._games = {"tictactoe": None}
+            chosen._draw()
+            app.screen.query_one("#pairs", Input).value = "3"
+            await wait_for(pilot, lambda: app.screen.query_one(LimitFields).display)
+            app.screen.query_one("#max_tokens", Input).value = "1000000"
+            await wait_for(pilot, lambda: static(app, "total").startswith("6 matches"))
+            await pilot.press("ctrl+s")
+            screen = app.screen
+            assert isinstance(screen, TournamentScreen)
+            await wait_for(pilot, lambda: (shown := screen._shown) and shown.run.status == "finished", 90)
+            await wait_for(pilot, lambda: screen._spending is not None and screen._spending.accounts)
+            assert screen._spending is not None
+            (account,) = screen._spending.accounts
+            assert (account.player, account.model, account.stopped) == (player, "m", "")
+            assert account.requests >= 6
+            assert screen._spending.max_tokens == 1_000_000
+            await wait_for(pilot, lambda: f"{account.requests:,}" in painted(app))
+
+    asyncio.run(go())
 
 
 def test_training_against_an_api_player_shows_its_ledger(root: Path) -> None:

@@ -16,9 +16,12 @@ from servers.fault_server import FaultServer
 from training_runs import assert_same_run, finish, new_run, rows, steps_stored, train
 
 from arena.cli.app import main
-from arena.config.base import find_toml, read_toml, validate
+from arena.config.base import find_toml, read_toml, to_toml, validate
 from arena.config.checks import training_checks
+from arena.config.limits import LIMITS, LimitsConfig
+from arena.config.play import PlayConfig
 from arena.config.presets import presets
+from arena.config.tournament import HeadToHeadConfig, MatchConfig, OodConfig, TournamentConfig
 from arena.config.train import TrainConfig
 from arena.core.errors import PlayerStopped
 from arena.core.player import Reply, View
@@ -243,6 +246,18 @@ def test_presets_against_apis(name: str, player: str, monkeypatch: pytest.Monkey
     assert not any(":" in opponent for opponent in config.evaluation.opponents)
     for key in ("games", "optimiser", "steps", "shaping", "checkpoint_every"):
         assert given[key] == paper[key]
+
+
+@pytest.mark.parametrize("kind", [TrainConfig, PlayConfig, TournamentConfig, HeadToHeadConfig, OodConfig, MatchConfig])
+def test_limits_come_last_in_forms_and_in_files(kind: type[LimitsConfig]) -> None:
+    assert tuple(kind.model_fields)[-3:] == LIMITS
+    assert all(kind.model_fields[name].description for name in LIMITS)
+
+
+def test_limits_come_last_in_what_is_written() -> None:
+    config = validate(TrainConfig, {"games": [{"game": "tictactoe", "turns": 1}], "max_tokens": 5})
+    assert tuple(config.model_dump())[-3:] == LIMITS
+    assert to_toml(config).index("max_tokens = 5") > to_toml(config).index("featured = ")
 
 
 def test_training_without_apis_loads_no_client(small_model: Path, tmp_path: Path) -> None:

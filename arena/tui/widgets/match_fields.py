@@ -60,7 +60,7 @@ class MatchFields(Container):
         draft = Draft()
         with Container(id="numbers"):
             with Vertical(classes="field"):
-                yield Label("Format")
+                yield Label(join("Format"))
                 yield FormatField(FORMATS, draft.format, FORMATS[0], _FORMAT_HELP)
                 yield Static("", id="format-error", classes="field-error")
             for name, (title, about) in _NUMBERS.items():
