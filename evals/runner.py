@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from arena.core.events import Event, IllegalReply, TurnStarted, Void
 from arena.core.match import play
@@ -57,6 +58,14 @@ class MatchList:
         return sorted((match for match, _ in self.finished), key=lambda match: match.number)
 
 
+class Room(NamedTuple):
+    """Whose matches need room, and whether there is any."""
+
+    players: frozenset[str]
+    allows: Callable[[int, int], bool]
+    """Told how many of their matches are in flight, and how many have been finished."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What became of a schedule."""
@@ -89,6 +98,7 @@ async def run_matches(
     on_stopped: Callable[[str, str], None] | None = None,
     on_quiet: Callable[[list[str], float], None] | None = None,
     patience: float = PATIENCE,
+    room: Room | None = None,
 ) -> Outcome:
     """Play the schedule with at most `concurrency` matches in flight; `Waiting` says which is begun next.
 
@@ -102,6 +112,8 @@ async def run_matches(
     one. Its matches in flight are void at once, none is begun any more, and everybody else plays on; `on_stopped` gets
     its name and the reason. `on_quiet` gets the players who are waited for, and for how many seconds nobody replied.
 
+    A match of a player that `room` names does not begin while `room` refuses one more.
+
     Once `should_stop` says so no match is begun, and those in flight are finished, but for one in which nothing
     happens for `patience` seconds: that is given up and not recorded. An error of a player that is not
     InfrastructureError ends everything and is raised.
@@ -111,6 +123,7 @@ async def run_matches(
         live = Featured(recorder, {(planned.game.name, planned.a, planned.b) for planned in schedule}, featured)
     slots = max(1, min(concurrency, len(schedule)))
     table = _Table(players, recorder, retries, replays, watch, on_void, on_stopped, live, Waiting(schedule, slots))
+    table.room = room
 
     async def work() -> None:
         while await table.play_next(should_stop):
@@ -188,6 +201,13 @@ class _Table:
     """By place in the schedule."""
     voids: Counter[int] = field(default_factory=Counter)
     """How often each match was void, by place in the schedule."""
+    room: Room | None = None
+    limited: int = 0
+    """Matches in flight that needed room."""
+    left: asyncio.Condition = field(default_factory=asyncio.Condition)
+    """Told of each of them that is over."""
+    finished: int = 0
+    """Such matches that were recorded."""
     in_a_row: Counter[str] = field(default_factory=Counter)
     """How many matches were void through each player since one that it took part in was finished."""
 
@@ -255,10 +275,11 @@ class _Table:
 
         try:
             watched = self.watch is not None
-            async for event in play(planned.game, seats, planned.key, self.retries, planned.start, watched):
-                tell(event)
-                if begun.given_up and not begun.over:
-                    raise asyncio.CancelledError
+            async with self._room_for(planned):
+                async for event in play(planned.game, seats, planned.key, self.retries, planned.start, watched):
+                    tell(event)
+                    if begun.given_up and not begun.over:
+                        raise asyncio.CancelledError
         except asyncio.CancelledError:
             if not begun.given_up:
                 raise
@@ -267,6 +288,23 @@ class _Table:
         if begun.given_up and begun.task.uncancel():
             raise asyncio.CancelledError
 
+    @asynccontextmanager
+    async def _room_for(self, planned: PlannedMatch) -> AsyncIterator[None]:
+        """Wait until there is room for the match, and hold it."""
+        room = self.room
+        if room is None or room.players.isdisjoint(planned.seats):
+            yield
+            return
+        async with self.left:
+            await self.left.wait_for(lambda: room.allows(self.limited, self.finished))
+        self.limited += 1
+        try:
+            yield
+        finally:
+            self.limited -= 1
+            async with self.left:
+                self.left.notify_all()
+
     def _settle(self, begun: _Begun) -> None:
         """Record a finished match; let a void one wait again or leave it out."""
         planned, outcome = begun.planned, self.outcome
@@ -274,6 +312,7 @@ class _Table:
             seconds = time.monotonic() - begun.began
             self.recorder.add_match(match_row(planned, begun.log, self.voids[planned.number], seconds), begun.log.turns)
             outcome.played += 1
+            self.finished += self.room is not None and not self.room.players.isdisjoint(planned.seats)
             for player in planned.seats:
                 self.in_a_row[player] = 0
             return

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from arena.config.tournament import PairsConfig
 from arena.core.errors import ArenaError
+from arena.core.ledger import Ledger
 from arena.core.player import Player
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
@@ -15,7 +16,7 @@ from arena.runs.record import read_record
 from arena.runs.store import RunReader
 from evals import ground_truth
 from evals.progress import Progress, clock
-from evals.runner import Outcome, run_matches
+from evals.runner import Outcome, Room, run_matches
 from evals.schedule import PlannedMatch
 
 _REASON_LENGTH = 400
@@ -54,6 +55,7 @@ async def play_schedule(
             should_stop=lambda: job.should_stop() or enough(),
             on_void=lambda planned, reason: job.note(f"void: {_named(planned)}: {reason}"),
             on_stopped=lambda player, reason: _tell_stopped(job, player, reason),
+            room=_room(players),
             on_quiet=lambda names, seconds: job.say(f"no reply for {clock(seconds)}; waiting for {', '.join(names)}"),
         )
     if enough():
@@ -64,6 +66,13 @@ async def play_schedule(
             f"{len(outcome.unplayed)} of {len(schedule)} matches are open: {_why_open(outcome)}",
             f"All others are stored. Resume: {one_line(read_record(job.run_dir).resume_command(job.run_dir))}",
         )
+
+
+def _room(players: Mapping[str, Player]) -> Room | None:
+    """Room within the limits of those that have a ledger, which all of them share."""
+    ledgers: dict[str, Ledger] = {name: one.ledger for name, one in players.items() if hasattr(one, "ledger")}
+    ledger = next(iter(ledgers.values()), None)
+    return None if ledger is None else Room(frozenset(ledgers), ledger.allows_match)
 
 
 def _named(planned: PlannedMatch) -> str:

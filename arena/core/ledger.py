@@ -18,6 +18,9 @@ MILLION = 1_000_000
 _ROUNDING = 1e-9
 """Money below this is nothing: sums of small costs are not exact."""
 
+FIRST = 8
+"""Matches in flight while a limit holds and none has shown yet what a match takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Price:
@@ -103,6 +106,23 @@ class Ledger:
         self._reserved_cost += cost
         self._in_flight += 1
         return Reservation(self, account, tokens, cost)
+
+    def allows_match(self, in_flight: int, finished: int) -> bool:
+        """Whether one more match beside those in flight is likely to end within the limits.
+
+        By what the matches took that have finished since the ledger began; before the first has, `FIRST` may be in
+        flight, so that a small budget is not spread over many matches of which none ends.
+        """
+        if (self._max_cost is None and self._max_tokens is None) or not in_flight:
+            return True
+        if not finished:
+            return in_flight < FIRST
+        gained = self.gained()
+        tokens = sum(account.tokens for account in gained) / finished
+        cost = sum(account.cost or 0.0 for account in gained) / finished
+        return (self._max_tokens is None or self.tokens + (in_flight + 1) * tokens <= self._max_tokens) and (
+            self._max_cost is None or self.cost + (in_flight + 1) * cost <= self._max_cost
+        )
 
     async def reserve_soon(self, player: str, model: str, prompt_tokens: int, completion_tokens: int) -> Reservation:
         """`reserve`, which waits while only requests in flight are in its way: most take less than they may."""

@@ -202,3 +202,17 @@ def test_limits_of_a_configuration_are_checked() -> None:
     assert with_limits(config, {"max_cost": 3, "max_tokens": None, "other": 1}).max_cost == 3
     with pytest.raises(UsageError, match="max_tokens"):
         with_limits(config, {"max_tokens": -5})
+
+
+def test_a_small_budget_ends_matches_instead_of_beginning_many(server: FaultServer, tmp_path: Path) -> None:
+    config = TournamentConfig(players=[spec(server), "random"], games=["tictactoe"], pairs=40, concurrency=64)
+    run_dir = create_run(config, "tournament", tmp_path / "free")
+    assert main([str(run_dir), "--json"]) == 0
+    (whole,) = ledger_rows(run_dir)
+    a_match = (whole["prompt_tokens"] + whole["completion_tokens"]) / counted(run_dir)
+    limited = config.model_copy(update={"max_tokens": round(20 * a_match)})
+    run_dir = create_run(limited, "tournament", tmp_path / "limited")
+    assert main([str(run_dir), "--json"]) == 1
+    (row,) = ledger_rows(run_dir)
+    assert row["prompt_tokens"] + row["completion_tokens"] <= 20 * a_match + 1
+    assert counted(run_dir) >= 14
