@@ -118,9 +118,10 @@ def watch_a_live_game(terminal: Terminal) -> None:
 def play_a_game(terminal: Terminal) -> None:
     """Against a random player, whatever cell is free."""
     terminal.type("4")
-    terminal.wait_for("Against", "▸ TicTacToe")
+    terminal.wait_for("▸ TicTacToe", "↵ choose")
     terminal.type("enter")
-    for _ in range(3):
+    terminal.wait_for("Against", "↵ play")
+    for _ in range(5):
         if "▸ random" not in terminal.text:
             terminal.type("j")
     terminal.wait_for("▸ random")
@@ -134,6 +135,7 @@ def play_a_game(terminal: Terminal) -> None:
         terminal.type(free)
         terminal.wait(lambda: over(terminal) or len(moves(terminal)) > len(before), 60, f"{free} played")  # noqa: B023
     assert over(terminal), terminal.text
+    terminal.wait_for("n again")  # until then keys are the board's
     terminal.type("escape")
 
 
