@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,7 +154,7 @@ def _turns() -> list[TurnRow]:
 
 def _settle(run_dir: Path, started: float, ended: float, alive: bool) -> None:
     """Give the run its fixed times, and the process that is said to run it."""
-    with sqlite3.connect(run_dir / DB_NAME) as db:
+    with closing(sqlite3.connect(run_dir / DB_NAME)) as db, db:
         db.execute("UPDATE event SET at = CASE kind WHEN 'started' THEN ? ELSE ? END", (started, ended))
     record = replace(read_record(run_dir), started_at=started)
     if alive:

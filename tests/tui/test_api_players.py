@@ -538,6 +538,7 @@ def test_other_thoughts_say_nothing_more(root: Path, kind: str) -> None:
     run = api_runs.match(root / "m", kind)
 
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
+        await wait_for(pilot, lambda: app.screen.query(Thoughts))
         await pilot.press("end")
         await wait_for(pilot, lambda: "I want the centre." in painted(app))
         assert "summary" not in painted(app)

@@ -438,7 +438,7 @@ def test_a_reply_that_grows_shows_its_end(root: Path) -> None:
 def test_after_the_end_the_next_match_is_followed_unless_somebody_stays(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LiveScreen, "LINGER_SECONDS", 0.3)
+    monkeypatch.setattr(LiveScreen, "LINGER_SECONDS", 1.5)
     first, second = played(BLUNDER), played(BLUNDER, number=2)
     run_dir = run_of(root / "run", [], [partial(first, 6, slot=0), partial(second, 1, slot=1)], end="")
 
@@ -453,7 +453,7 @@ def test_after_the_end_the_next_match_is_followed_unless_somebody_stays(
             store.set_partials([partial(second, 7, slot=1), partial(played(BLUNDER, number=4), 2, slot=0)])
         await wait_for(pilot, lambda: at(app) == 7)
         await pilot.press("space")
-        await pilot.pause(0.6)
+        await pilot.pause(2.0)
         assert live(app)._match.unit[3] == 1  # type: ignore[union-attr]
         await pilot.press("n")
         await wait_for(pilot, lambda: live(app)._match.unit[3] == 2)  # type: ignore[union-attr]

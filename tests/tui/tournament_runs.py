@@ -6,6 +6,7 @@ import os
 import random
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -136,7 +137,7 @@ def _truths(players: Sequence[str]) -> list[TruthRow]:
 
 
 def _settle(run_dir: Path, ended: float, alive: bool) -> None:
-    with sqlite3.connect(run_dir / DB_NAME) as db:
+    with closing(sqlite3.connect(run_dir / DB_NAME)) as db, db:
         db.execute("UPDATE event SET at = CASE kind WHEN 'started' THEN ? ELSE ? END", (BASE, ended))
     record = replace(read_record(run_dir), started_at=BASE, pid=2**22 + 1, pid_start="gone")
     if alive:
