@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arena.core.sanitise import one_line
+from arena.core.sanitise import one_line, spreadsheet_text
 from evals.latex import LATEX_PACKAGES, latex_table
 
 Row = Mapping[str, Any]
@@ -30,8 +30,12 @@ def to_csv(result: Mapping[str, Any]) -> str:
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
     for name, rows in found.items():
-        writer.writerows({"table": name} | {key: _cell(value) for key, value in row.items()} for row in rows)
+        writer.writerows({"table": name} | {key: _csv(value) for key, value in row.items()} for row in rows)
     return buffer.getvalue().rstrip("\n")
+
+
+def _csv(value: Any) -> str:
+    return spreadsheet_text(value) if isinstance(value, str) else _cell(value)
 
 
 def to_latex(result: Mapping[str, Any]) -> str:

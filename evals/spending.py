@@ -20,7 +20,6 @@ from arena.core.ledger import Account, Ledger
 from arena.core.player import Player
 from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON, write_atomic
-from arena.runs.rows import SpendRow
 from arena.runs.store import NoRows, RunReader, RunStore
 from evals.tables import ABSENT, make_table, name_cell
 
@@ -80,8 +79,8 @@ async def _keep(store: RunStore, ledger: Ledger) -> None:
 
 def write_accounts(store: RunStore, accounts: Iterable[Account]) -> None:
     """Store what every player has spent. Raises ArenaError."""
-    if rows := [SpendRow(**asdict(account)) for account in accounts]:
-        store.set_spends(rows)
+    if found := list(accounts):
+        store.set_spends(found)
 
 
 def keep_limits(run_dir: Path, limits: Mapping[str, Any]) -> None:
@@ -101,13 +100,7 @@ def keep_limits(run_dir: Path, limits: Mapping[str, Any]) -> None:
 def read_accounts(run_dir: Path) -> list[Account]:
     """What a run's players have spent so far, as it was stored last. Raises ArenaError."""
     with suppress(NoRows), RunReader(run_dir) as reader:
-        return [
-            Account(
-                row.player, row.model, row.requests, row.retries,
-                row.prompt_tokens, row.completion_tokens, row.reasoning_tokens, row.cost,
-            )
-            for row in reader.spends()
-        ]  # fmt: skip
+        return reader.spends()
     return []
 
 

@@ -285,17 +285,18 @@ def _new_run(kind: str, data: Mapping[str, Any], out: Path | None) -> Path:
     from arena.config.base import validate
     from arena.config.checks import check_games, check_players
     from arena.config.prices import check_prices
-    from arena.config.tournament import HeadToHeadConfig, OodConfig, TournamentConfig
+    from arena.config.tournament import HeadToHeadConfig, MatchConfig, OodConfig, TournamentConfig
     from arena.runs.launch import create_run
 
-    models: dict[str, type[PairsConfig]] = {
+    models: dict[str, type[PairsConfig | MatchConfig]] = {
         "tournament": TournamentConfig,
         "head-to-head": HeadToHeadConfig,
         "ood": OodConfig,
+        "match": MatchConfig,
     }
-    config: PairsConfig = validate(models[kind], data, kind)
+    config = validate(models[kind], data, kind)
     names = config.entrants if isinstance(config, OodConfig) else config.players
-    games = check_games(config.games)
+    games = check_games([config.game] if isinstance(config, MatchConfig) else config.games)
     check_players(names, games)
     check_prices(config.prices, config.max_cost, names)
     if isinstance(config, TournamentConfig) and config.drawn_openings is not None:
@@ -317,33 +318,26 @@ def _figures(option: str, text: str) -> dict[str, float]:
 
 
 def match(
-    game: Annotated[str, typer.Argument(metavar="GAME")],
-    first: Annotated[str, typer.Argument(metavar="SPEC", help="Player in seat 0.")],
-    second: Annotated[str, typer.Argument(metavar="SPEC", help="Player in seat 1.")],
+    game: Annotated[str | None, typer.Argument(metavar="GAME", show_default=False)] = None,
+    first: Annotated[str | None, typer.Argument(metavar="SPEC", help="Player in seat 0.", show_default=False)] = None,
+    second: Annotated[str | None, typer.Argument(metavar="SPEC", help="Player in seat 1.", show_default=False)] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Print the match while it is played.")] = False,
-    seed: Annotated[int, typer.Option(help="Decides every deal and roll.")] = 0,
-    retries: Annotated[int, typer.Option(help="Attempts after an illegal reply.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Decides every deal and roll.  [default: 0]")] = None,
+    retries: Retries = None,
     max_cost: MaxCost = None,
     max_tokens: MaxTokens = None,
     prices: Prices = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory itself.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="RUN", help="Play a match that could not end.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the match as JSON.")] = False,
 ) -> None:
     """Play one match and print it.
 
     Example: spiral-arena match tictactoe random optimal --watch
     """
-    from arena.config.base import validate
-    from arena.config.checks import check_games, check_players
-    from arena.config.limits import given_limits
-    from arena.config.prices import check_prices
-    from arena.config.tournament import MatchConfig
-    from arena.runs.launch import create_run
-
-    data: dict[str, Any] = {"game": game, "players": (first, second), "seed": seed, "retries": retries, "watch": watch}
-    data |= given_limits({"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices})
-    config = validate(MatchConfig, data, "match")
-    check_players(config.players, check_games([config.game]))
-    check_prices(config.prices, config.max_cost, config.players)
-    run_dir = create_run(config, "match", out)
-    run_or_detach("evals", run_dir, ["--json"] if as_json else [], detached=False, as_json=as_json)
+    players = None if first is None or second is None else (first, second)
+    given: dict[str, Any] = {"game": game, "players": players, "watch": watch or None, "seed": seed, "retries": retries}
+    needed = {"game": "a game", "players": "two players"}
+    hint = "Example: match tictactoe random optimal"
+    limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
+    _launch("match", given, needed, hint, out, None, limits, resume, detach=False, as_json=as_json)

@@ -15,6 +15,7 @@ _INVISIBLE = (
 _TABLE |= dict.fromkeys((*_INVISIBLE, *range(0xD800, 0xE000)), "\ufffd")
 # Variation selectors: terminals disagree on their width, and the second range can carry hidden bytes.
 _TABLE |= dict.fromkeys((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)), "")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _NOTHING = dict.fromkeys((*_TABLE, 0x09, 0x0A))
 
 
@@ -30,6 +31,12 @@ def plain(text: str, limit: int = 100_000) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """`plain`, with every run of white space folded to one space: for names, quotes and error lines."""
     return plain(" ".join(text.split()), limit)
+
+
+def spreadsheet_text(text: str) -> str:
+    """`one_line`, with an apostrophe before what a spreadsheet would take for something to compute."""
+    text = one_line(text, 10_000)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def without_controls(text: str) -> str:

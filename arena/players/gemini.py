@@ -6,18 +6,16 @@ unless `thinking=false`, and written into the text between tags. Its errors come
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from arena.core.registry import PlayerSpec
 from arena.players._api.player import ApiPlayer
-from arena.players._api.provider import Provider, read_spec
+from arena.players._api.provider import Provider, effort, read_spec
 from arena.players._api.settings import Settings
 
 
 def _reasoning(settings: Settings) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    if settings.reasoning_effort:
-        fields["reasoning_effort"] = settings.reasoning_effort
+    fields = effort(settings)
     if settings.thinking is not False:
         fields["extra_body"] = {"google": {"thinking_config": {"include_thoughts": True}}}
     return fields
@@ -34,13 +32,5 @@ PROVIDER = Provider(
     thought_kind="summary",
 )
 INFO = PROVIDER.info
-
-
-def check(spec: PlayerSpec) -> None:
-    """Raise UsageError for what the spec gets wrong, or a missing key; sends nothing."""
-    read_spec(PROVIDER, spec)
-
-
-def load(spec: PlayerSpec) -> ApiPlayer:
-    """Build the player. Raises UsageError."""
-    return ApiPlayer(PROVIDER, spec)
+check = partial(read_spec, PROVIDER)
+load = partial(ApiPlayer, PROVIDER)

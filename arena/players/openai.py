@@ -5,17 +5,10 @@ OpenAI itself never shows a thought here, it only counts its tokens; servers of 
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
-from arena.core.registry import PlayerSpec
 from arena.players._api.player import ApiPlayer
 from arena.players._api.provider import Provider, read_spec
-from arena.players._api.settings import Settings
-
-
-def _reasoning(settings: Settings) -> dict[str, Any]:
-    return {"reasoning_effort": settings.reasoning_effort} if settings.reasoning_effort else {}
-
 
 PROVIDER = Provider(
     id="openai",
@@ -25,16 +18,7 @@ PROVIDER = Provider(
     max_tokens_field="max_completion_tokens",
     seed_field="seed",
     options=("seed", "reasoning_effort"),
-    reasoning=_reasoning,
 )
 INFO = PROVIDER.info
-
-
-def check(spec: PlayerSpec) -> None:
-    """Raise UsageError for what the spec gets wrong, or a missing key; sends nothing."""
-    read_spec(PROVIDER, spec)
-
-
-def load(spec: PlayerSpec) -> ApiPlayer:
-    """Build the player. Raises UsageError."""
-    return ApiPlayer(PROVIDER, spec)
+check = partial(read_spec, PROVIDER)
+load = partial(ApiPlayer, PROVIDER)

@@ -6,9 +6,9 @@ one field, `reasoning`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from arena.core.registry import PlayerSpec
 from arena.players._api.player import ApiPlayer
 from arena.players._api.provider import Provider, read_spec
 from arena.players._api.settings import Settings
@@ -33,13 +33,5 @@ PROVIDER = Provider(
     reasoning=_reasoning,
 )
 INFO = PROVIDER.info
-
-
-def check(spec: PlayerSpec) -> None:
-    """Raise UsageError for what the spec gets wrong, or a missing key; sends nothing."""
-    read_spec(PROVIDER, spec)
-
-
-def load(spec: PlayerSpec) -> ApiPlayer:
-    """Build the player. Raises UsageError."""
-    return ApiPlayer(PROVIDER, spec)
+check = partial(read_spec, PROVIDER)
+load = partial(ApiPlayer, PROVIDER)

@@ -6,18 +6,16 @@ server has no reasoning parser. `thinking` goes to the model's chat template.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from arena.core.registry import PlayerSpec
 from arena.players._api.player import ApiPlayer
-from arena.players._api.provider import Provider, read_spec
+from arena.players._api.provider import Provider, effort, read_spec
 from arena.players._api.settings import Settings
 
 
 def _reasoning(settings: Settings) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    if settings.reasoning_effort:
-        fields["reasoning_effort"] = settings.reasoning_effort
+    fields = effort(settings)
     if settings.thinking is not None:
         fields["chat_template_kwargs"] = {"enable_thinking": settings.thinking}
     return fields
@@ -32,13 +30,5 @@ PROVIDER = Provider(
     reasoning=_reasoning,
 )
 INFO = PROVIDER.info
-
-
-def check(spec: PlayerSpec) -> None:
-    """Raise UsageError for what the spec gets wrong; sends nothing."""
-    read_spec(PROVIDER, spec)
-
-
-def load(spec: PlayerSpec) -> ApiPlayer:
-    """Build the player. Raises UsageError."""
-    return ApiPlayer(PROVIDER, spec)
+check = partial(read_spec, PROVIDER)
+load = partial(ApiPlayer, PROVIDER)

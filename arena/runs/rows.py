@@ -214,20 +214,3 @@ class AskRow:
     seen: int
     """Id of the last request of control.db that was dealt with."""
     at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class SpendRow:
-    """What an API player has taken in this run so far."""
-
-    player: str
-    model: str
-    requests: int = 0
-    retries: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    reasoning_tokens: int = 0
-    """Of the completion."""
-    cost: float | None = None
-    """In the currency of the user's prices; None where none is known."""
-    at: float = 0.0

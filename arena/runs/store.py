@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from arena.core.errors import ArenaError
+from arena.core.ledger import Account
 from arena.runs.damage import MATCH, TRUTH, check_files, check_integrity, check_rows, checksum
 from arena.runs.rows import (
     AskRow,
@@ -26,7 +27,6 @@ from arena.runs.rows import (
     MetricRow,
     PartialRow,
     RatingRow,
-    SpendRow,
     TruthRow,
     TurnRow,
 )
@@ -79,7 +79,7 @@ _INSERT_PARTIAL = _insert("partial", PartialRow, verb="INSERT OR REPLACE")
 _INSERT_ASK = _insert("ask", AskRow, verb="INSERT OR REPLACE")
 _INSERT_RATING = _insert("rating", RatingRow, verb="INSERT OR REPLACE")
 _INSERT_TRUTH = _insert("ground_truth", TruthRow, verb="INSERT OR REPLACE")
-_INSERT_SPEND = _insert("spend", SpendRow, verb="INSERT OR REPLACE")
+_INSERT_SPEND = _insert("spend", Account, verb="INSERT OR REPLACE", extra=("at",))
 _INSERT_CHECKSUM = "INSERT OR REPLACE INTO checksum (kind, row, value) VALUES (?, ?, ?)"
 
 
@@ -219,11 +219,11 @@ class RunStore:
         with self._transaction() as db:
             db.executemany(_INSERT_RATING, [_values(row) for row in rows])
 
-    def set_spends(self, rows: Iterable[SpendRow]) -> None:
-        """Replace what each row's player has spent."""
+    def set_spends(self, accounts: Iterable[Account]) -> None:
+        """Replace what each account's player has spent."""
         now = time.time()
         with self._transaction() as db:
-            db.executemany(_INSERT_SPEND, [_values(row if row.at else replace(row, at=now)) for row in rows])
+            db.executemany(_INSERT_SPEND, [(now, *_values(account)) for account in accounts])
 
     def set_truths(self, rows: Sequence[TruthRow]) -> None:
         """Store measures, all in one transaction; replaces those of the same (step, player, game, measure)."""
@@ -378,12 +378,12 @@ class RunReader:
         """Ground-truth measures, in the order in which they were stored."""
         return self._select("SELECT {} FROM ground_truth ORDER BY id", TruthRow)
 
-    def spends(self) -> list[SpendRow]:
+    def spends(self) -> list[Account]:
         """What each API player has spent; empty where none took part."""
         with plain_errors(self.path):
             if "spend" not in table_names(self._db):
                 return []
-        return self._select("SELECT {} FROM spend ORDER BY player", SpendRow)
+        return self._select("SELECT {} FROM spend ORDER BY player", Account)
 
     def count(self, table: str) -> int:
         """Number of rows of a table."""

@@ -13,14 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from arena.core.latex import escape
-from arena.core.sanitise import one_line
+from arena.core.sanitise import one_line, spreadsheet_text
 from arena.tui.sheet import GLYPHS, Column, Sheet, Value, data, printed
 
 SCHEMA = 1
 ROWS = 40
 """Rows of one LaTeX float, which no page break may cut; more go on in the next."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-"""A spreadsheet reads a text that begins so as something to compute."""
 _WIDE = 8
 """Columns from which on a LaTeX table is scaled to the width of the text."""
 _SYMBOLS = {GLYPHS["own"]: "$\\bullet$", GLYPHS["other"]: "$\\circ$", GLYPHS["ood"]: "$\\diamond$"}
@@ -126,10 +124,7 @@ def _markdown_row(cells: Iterable[str]) -> str:
 
 
 def _csv(value: Value) -> Value:
-    if not isinstance(value, str):
-        return value
-    text = one_line(value, 10_000)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 def _rows(columns: list[Column]) -> list[tuple[str, ...]]:

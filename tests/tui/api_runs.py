@@ -12,20 +12,20 @@ import match_runs
 import run_details
 import tournament_runs
 
+from arena.core.ledger import Account
 from arena.runs.paths import CONFIG_JSON
-from arena.runs.rows import SpendRow
 from arena.runs.store import RunStore
 
 GEMINI, MISTRAL = "gemini:gemini-2.5-flash?reasoning_effort=low", "mistral:magistral-small"
 SPENDS = (
-    SpendRow(GEMINI, "gemini-2.5-flash", 1234, 3, 123_456, 812_345, 700_123, 4.3125),
-    SpendRow(MISTRAL, "magistral-small", 96, 0, 9120, 48_211, 0, None),
+    Account(GEMINI, "gemini-2.5-flash", 1234, 3, 123_456, 812_345, 700_123, 4.3125),
+    Account(MISTRAL, "magistral-small", 96, 0, 9120, 48_211, 0, None),
 )
 REFUSED = "The key is refused (401)."
 LIMITS = {"max_cost": 5.0, "max_tokens": 2_000_000}
 
 
-def tournament(run_dir: Path, spends: Sequence[SpendRow] = SPENDS, stopped: str = MISTRAL, why: str = REFUSED) -> Path:
+def tournament(run_dir: Path, spends: Sequence[Account] = SPENDS, stopped: str = MISTRAL, why: str = REFUSED) -> Path:
     """A running tournament of which half is played, with limits; one of the API players was stopped."""
     players = ["ckpt:tiny", *(row.player for row in spends), "random"]
     run = tournament_runs.played(run_dir, players=players, games=["tictactoe"], share=0.5, end="")
@@ -37,7 +37,7 @@ def spent(run_dir: Path) -> Path:
     """A tournament that ended since its API player, on a server that nobody runs, had spent what it may."""
     player = "vllm:m@http://127.0.0.1:9"
     run = tournament_runs.played(run_dir, players=["random", player], games=["tictactoe"], share=0.5, end="failed")
-    spend(run, [SpendRow(player, "m", 9, 0, 600, 400, 0, None)], "")
+    spend(run, [Account(player, "m", 9, 0, 600, 400, 0, None)], "")
     configure(run, max_cost=None, max_tokens=1000)
     return run
 
@@ -64,7 +64,7 @@ def match(run_dir: Path, kind: str, thought: str = "I want the centre.") -> Path
     return run
 
 
-def spend(run_dir: Path, spends: Sequence[SpendRow], stopped: str, why: str = REFUSED) -> None:
+def spend(run_dir: Path, spends: Sequence[Account], stopped: str, why: str = REFUSED) -> None:
     """Set the limits and the ledger, and say who was stopped as a job does."""
     configure(run_dir, **LIMITS)
     with RunStore(run_dir) as store:

@@ -23,9 +23,9 @@ from textual.widgets import Button, Input, Static
 
 from arena.config.base import validate
 from arena.config.tournament import TournamentConfig
+from arena.core.ledger import Account
 from arena.runs.paths import CONFIG_JSON, RESULT_JSON
 from arena.runs.record import Status, read_record, run_status
-from arena.runs.rows import SpendRow
 from arena.runs.store import RunStore
 from arena.tui.app import ArenaApp
 from arena.tui.collect.apis import find_apis
@@ -498,7 +498,7 @@ def test_ledger_line_fits(root: Path, width: int) -> None:
 def test_hostile_names_and_reasons_do_nothing(root: Path) -> None:
     name, why = f"gemini:{hostile_runs.HOSTILE}", hostile_runs.LINES * 20
     run = api_runs.tournament(root / "t")
-    api_runs.spend(run, [SpendRow(name, hostile_runs.HOSTILE, 3, 1, 4, 5, 6, 7.0), *api_runs.SPENDS], "")
+    api_runs.spend(run, [Account(name, hostile_runs.HOSTILE, 3, 1, 4, 5, 6, 7.0), *api_runs.SPENDS], "")
     with RunStore(run) as store:
         store.add_event("warning", f"{MISTRAL} is stopped: {why}")
 

@@ -12,7 +12,7 @@ from conftest import make_app, wait_for
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from arena.runs.rows import SpendRow
+from arena.core.ledger import Account
 from arena.runs.store import RunStore
 from arena.tui.app import ArenaApp
 from arena.tui.screens.ledger import LedgerScreen
@@ -80,7 +80,7 @@ def test_hostile_ledger(root: Path, snap_compare: SnapCompare, size: tuple[int, 
     run = api_runs.tournament(root / "hostile")
     name = f"gemini:{hostile_runs.HOSTILE}"
     with RunStore(run) as store:
-        store.set_spends([SpendRow(name, hostile_runs.HOSTILE, 10**9, 10**6, 10**12, 10**12, 10**12, 10.0**9)])
+        store.set_spends([Account(name, hostile_runs.HOSTILE, 10**9, 10**6, 10**12, 10**12, 10**12, 10.0**9)])
         store.add_event("warning", f"{api_runs.GEMINI} is stopped: {hostile_runs.LINES}")
 
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:

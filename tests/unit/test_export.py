@@ -141,6 +141,12 @@ def test_csv_holds_every_table_and_nested_figures_as_json() -> None:
     assert json.loads(rows[2]["detail"]) == {"illegal": 0.25, "policy": {"J": 1.0}}
 
 
+def test_csv_computes_nothing_in_a_spreadsheet() -> None:
+    row = {"a": "=HYPERLINK(1)", "b": "＝1", "score": -0.5}
+    (found,) = csv.DictReader(io.StringIO(to_csv({"schema": 1, "results": [row]})))
+    assert (found["a"], found["b"], found["score"]) == ("'=HYPERLINK(1)", "'＝1", "-0.5")
+
+
 # A training run.
 
 KUHN = "kuhn_poker?hands=1&payoff=chips"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from arena.runs.rows import MatchRow, SpendRow, TurnRow
+from arena.core.ledger import Account
+from arena.runs.rows import MatchRow, TurnRow
 from arena.runs.store import DB_NAME, RunReader, RunStore
 
 OLD = """
@@ -83,11 +84,11 @@ def test_a_reader_sees_defaults_and_changes_nothing(older: Path) -> None:
 def test_a_writer_adds_what_is_missing_once_and_keeps_all_that_was_there(older: Path) -> None:
     with RunStore(older) as store:
         store.add_match(MATCH, [NEW_TURN])
-        store.set_spends([SpendRow("openai:m", "m", 1, 0, 3, 2, 1, 0.1, 3.0)])
+        store.set_spends([Account("openai:m", "m", 1, 0, 3, 2, 1, 0.1)])
     with RunStore(older) as store, RunReader(older) as reader:
-        store.set_spends([SpendRow("openai:m", "m", 2, 0, 6, 4, 2, 0.2, 4.0)])
+        store.set_spends([Account("openai:m", "m", 2, 0, 6, 4, 2, 0.2)])
         assert [reader.turns(row.id) for row in reader.all_matches()] == [[OLD_TURN], [NEW_TURN]]
-        assert reader.spends() == [SpendRow("openai:m", "m", 2, 0, 6, 4, 2, 0.2, 4.0)]
+        assert reader.spends() == [Account("openai:m", "m", 2, 0, 6, 4, 2, 0.2)]
 
 
 def test_a_database_that_was_half_made_new_is_made_new_whole(older: Path) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +22,7 @@ from arena.config.tournament import MatchConfig, TournamentConfig
 from arena.core.errors import UsageError
 from arena.core.ledger import Account
 from arena.runs.launch import create_run
-from arena.runs.rows import SpendRow
-from arena.runs.store import RunReader, RunStore
+from arena.runs.store import DB_NAME, RunReader, RunStore
 from evals.__main__ import main
 from evals.spending import ledger_rows, read_accounts
 
@@ -146,6 +149,15 @@ def test_a_match_has_a_ledger_too(server: FaultServer, tmp_path: Path, capsys: p
     assert row["requests"] == server.requests["m"]
 
 
+def test_a_match_that_ran_out_of_tokens_is_played_with_more(server: FaultServer, tmp_path: Path) -> None:
+    config = MatchConfig(game="tictactoe", players=(spec(server), "random"), max_tokens=10)
+    run_dir = create_run(config, "match", tmp_path / "run")
+    assert main([str(run_dir)]) == 1
+    command = [sys.executable, "-m", "arena", "match", "--resume", str(run_dir), "--max-tokens", "100000", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["ledger"][0]["requests"] == server.requests["m"] > 0
+
+
 def test_a_match_with_a_human_ends_at_once_where_the_opponent_cannot_go_on(
     server: FaultServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -188,11 +200,11 @@ def test_prices_that_cannot_be_read_end_a_job_in_one_line(server: FaultServer, t
 
 def test_spends_are_replaced_and_an_account_has_every_column(tmp_path: Path) -> None:
     with RunStore(tmp_path) as store:
-        store.set_spends([SpendRow("a", "m", 1, 2, 3, 4, 5, 0.5)])
-        store.set_spends([SpendRow("a", "m", 2, 2, 6, 8, 5, None), SpendRow("b", "n")])
+        store.set_spends([Account("a", "m", 1, 2, 3, 4, 5, 0.5)])
+        store.set_spends([Account("a", "m", 2, 2, 6, 8, 5, None), Account("b", "n")])
     assert read_accounts(tmp_path) == [Account("a", "m", 2, 2, 6, 8, 5, None), Account("b", "n")]
-    with RunReader(tmp_path) as reader:
-        assert all(row.at > 0 for row in reader.spends())
+    with closing(sqlite3.connect(tmp_path / DB_NAME)) as db:
+        assert all(at > 0 for (at,) in db.execute("SELECT at FROM spend"))
 
 
 def test_limits_of_a_configuration_are_checked() -> None:

@@ -24,11 +24,11 @@ from arena.config.presets import presets
 from arena.config.tournament import HeadToHeadConfig, MatchConfig, OodConfig, TournamentConfig
 from arena.config.train import TrainConfig
 from arena.core.errors import PlayerStopped
+from arena.core.ledger import Account
 from arena.core.player import Reply, View
 from arena.players.random import RandomPlayer
 from arena.runs.checkpoints import list_checkpoints
 from arena.runs.launch import job_environment
-from arena.runs.rows import SpendRow
 from arena.runs.store import RunReader
 from training.__main__ import main as train_main
 
@@ -76,7 +76,7 @@ def run(run_dir: Path, ranks: int, *args: str, code: int = 0) -> None:
         finish(run_dir, *args, code=code)
 
 
-def spends(run_dir: Path) -> list[SpendRow]:
+def spends(run_dir: Path) -> list[Account]:
     with RunReader(run_dir) as reader:
         return reader.spends()
 

@@ -14,8 +14,9 @@ from arena.players._api.secrets import find_key
 from arena.players._api.settings import COMMON, Settings, read_settings
 
 
-def _nothing(settings: Settings) -> dict[str, Any]:
-    return {}
+def effort(settings: Settings) -> dict[str, Any]:
+    """The field by which most of them let one say how much to think."""
+    return {"reasoning_effort": settings.reasoning_effort} if settings.reasoning_effort else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Provider:
     """Field that takes a seed; empty where none does."""
     options: tuple[str, ...] = ()
     """Options beyond `COMMON`."""
-    reasoning: Callable[[Settings], dict[str, Any]] = _nothing
+    reasoning: Callable[[Settings], dict[str, Any]] = effort
     """The fields that ask for thoughts and say how much to think."""
     also_named: Mapping[str, str] = field(default_factory=dict)
     """Words by which its errors may name a field that `reasoning` gives, and the field."""

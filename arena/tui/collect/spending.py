@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from arena.config.limits import limit_arguments
+from arena.core.ledger import Account
 from arena.core.sanitise import one_line
 from arena.runs.control import resume_run
 from arena.runs.paths import CONFIG_JSON
@@ -23,33 +24,18 @@ _STOPPED = " is stopped"
 _RESUMABLE = (Status.STOPPED, Status.FAILED, Status.DEAD)
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What one player has spent."""
+@dataclass(slots=True)
+class Spender(Account):
+    """A player's account, and why it could not go on."""
 
-    player: str
-    model: str
-    requests: int = 0
-    retries: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    reasoning_tokens: int = 0
-    cost: float | None = None
-    """None where its price is not known."""
     stopped: str = ""
-    """Why it could not go on."""
-
-    @property
-    def tokens(self) -> int:
-        """Reasoning is part of the completion."""
-        return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
     """A run's ledger; without accounts where no API player takes part."""
 
-    accounts: tuple[Account, ...] = ()
+    accounts: tuple[Spender, ...] = ()
     max_cost: float | None = None
     max_tokens: int | None = None
     prices: str = ""
@@ -68,7 +54,7 @@ class Spending:
         return sum(one.tokens for one in self.accounts)
 
     @property
-    def stopped(self) -> tuple[Account, ...]:
+    def stopped(self) -> tuple[Spender, ...]:
         return tuple(one for one in self.accounts if one.stopped)
 
 
@@ -86,13 +72,7 @@ def read_spending(run_dir: Path) -> Spending:
     with suppress(NoRows), RunReader(run_dir) as reader:
         rows = reader.spends()
         stops = _stops(reader) if rows else []
-        accounts = tuple(
-            Account(
-                row.player, row.model, row.requests, row.retries,
-                row.prompt_tokens, row.completion_tokens, row.reasoning_tokens, row.cost, _why(row.player, stops),
-            )
-            for row in rows
-        )  # fmt: skip
+        accounts = tuple(Spender(**asdict(row), stopped=_why(row.player, stops)) for row in rows)
         limits = _figure(config.get("max_cost")), _whole(config.get("max_tokens")), str(config.get("prices") or "")
         return Spending(accounts, *limits, run_status(run_dir, read_record(run_dir)) in _RESUMABLE)
     return NOTHING

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from arena.config.limits import LIMITS
 from arena.tui.collect.limits import read_limits
-from arena.tui.collect.spending import Account, Spending, read_spending, resume
+from arena.tui.collect.spending import Spender, Spending, read_spending, resume
 from arena.tui.poll import Poll, reason
 from arena.tui.text import join, line
 from arena.tui.widgets.ledger import account_columns, account_key, against_limits
@@ -76,7 +76,7 @@ class LedgerScreen(ModalScreen[None]):
             self._spending = spending
         limits = join(*against_limits(self._spending, bars=True), between="     ")
         self.query_one("#limits", Static).update(limits)
-        table: Table[Account] = self.query_one("#accounts", Table)
+        table: Table[Spender] = self.query_one("#accounts", Table)
         table.set_items(self._spending.accounts)
         self._explain()
         fields = self.query_one(LimitFields)
@@ -126,7 +126,7 @@ class LedgerScreen(ModalScreen[None]):
         self.dismiss()
 
     def _explain(self) -> None:
-        one = cast("Account | None", self.query_one("#accounts", Table).current)
+        one = cast("Spender | None", self.query_one("#accounts", Table).current)
         if one is None:
             return
         model = join(("model ", "$foreground-muted"), line(one.model, limit=100))

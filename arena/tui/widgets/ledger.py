@@ -14,7 +14,7 @@ from arena.tui.theme import EMPTY
 from arena.tui.widgets.table import Column
 
 if TYPE_CHECKING:
-    from arena.tui.collect.spending import Account, Spending
+    from arena.tui.collect.spending import Spender, Spending
 
 STOPPED = "■"
 """Before a player that could not go on."""
@@ -24,7 +24,7 @@ _NEAR = 0.8
 _BAR = 10
 
 
-def account_columns() -> list[Column[Account]]:
+def account_columns() -> list[Column[Spender]]:
     return [
         Column("player", 16, _player, grow=True),
         Column("requests", 8, lambda it: join(f"{it.requests:,}"), right=True),
@@ -36,11 +36,11 @@ def account_columns() -> list[Column[Account]]:
     ]
 
 
-def account_key(it: Account) -> str:
+def account_key(it: Spender) -> str:
     return it.player
 
 
-def _player(it: Account) -> Content:
+def _player(it: Spender) -> Content:
     style = "$text-error" if it.stopped else ""
     return join((f"{STOPPED} ", style) if it.stopped else "", line(it.player, style))
 

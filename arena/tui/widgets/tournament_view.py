@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from arena.tui.collect.results import Evaluation, Results
-from arena.tui.collect.spending import Account, Spending
+from arena.tui.collect.spending import Spender, Spending
 from arena.tui.text import join, line
 from arena.tui.theme import LOADING
 from arena.tui.widgets import standings
@@ -83,7 +83,7 @@ class TournamentView(Container):
         if pane.display != roomy:
             pane.display = roomy
         if roomy:
-            table: Table[Account] = self.query_one("#accounts", Table)
+            table: Table[Spender] = self.query_one("#accounts", Table)
             table.set_items(spending.accounts)
             pane.border_title = join("API players   ", join(*against_limits(spending), between=" · "))
             pane.border_subtitle = Content(f"{STOPPED} stopped · b says why" if spending.stopped else "b ledger")
