@@ -17,16 +17,16 @@ from typing import Any, cast
 
 from rich.console import Console
 
-from arena.config.base import Config, read_json
+from arena.config.base import Config, read_json, validate
 from arena.config.limits import LimitsConfig, add_limits, with_limits
+from arena.config.prices import check_prices
 from arena.core.program import run_program
 from arena.core.registry import load_part
 from arena.core.sanitise import one_line
 from arena.runs.damage import check_run
 from arena.runs.job import Job, run_job
-from arena.runs.paths import CONFIG_JSON, find_run
+from arena.runs.paths import CONFIG_JSON, DB_NAME, find_run
 from arena.runs.record import Status, read_record, run_status
-from arena.runs.store import DB_NAME
 from evals.export import to_csv, to_latex, to_markdown
 from evals.match_lines import write_matches
 from evals.page.document import write_page
@@ -72,15 +72,22 @@ def _main(args: argparse.Namespace) -> int:
         file.complete()
     else:
         if args.concurrency is not None:
-            config = config.model_copy(update={"concurrency": args.concurrency})
+            config = validate(suite.CONFIG, config.model_dump() | {"concurrency": args.concurrency}, record.kind)
         if isinstance(config, LimitsConfig):
             config = with_limits(config, vars(args))
+            # Before anything is written: a limit that cannot be kept would stand in the way of every further resume.
+            check_prices(config.prices, config.max_cost, _names(config))
         if not _play(suite, run_dir, config, file, vars(args)):
             resume = one_line(record.resume_command(run_dir))
             print(f"stopped; what was played is stored. Resume: {resume}", file=sys.stderr)
             return 1
     _write(suite, run_dir, file.result or whole_result(suite, run_dir), args.format)
     return 0
+
+
+def _names(config: Config) -> list[str]:
+    """Everybody who plays."""
+    return list(getattr(config, "entrants", getattr(config, "players", ())))
 
 
 def _play(suite: ModuleType, run_dir: Path, config: Config, file: ResultFile, limits: dict[str, Any]) -> bool:

@@ -80,6 +80,12 @@ def supported(game: GameSpec) -> bool:
     return _measures(game) is not None
 
 
+def replies_needed(game: GameSpec) -> int:
+    """How many replies all exact measures of a player in the game take; 0 where there are none."""
+    measures = _measures(game)
+    return len(measures.positions()) * measures.samples if measures else 0
+
+
 async def measure(
     player: Player,
     game: GameSpec,

@@ -22,9 +22,9 @@ from arena.core.match import play
 from arena.core.player import Player, Reply, Usage, View
 from arena.players.human import POLL_SECONDS, Desk, HumanPlayer, Question
 from arena.runs.job import Job
+from arena.runs.reader import RunReader
 from arena.runs.requests import RESIGN, UNDO, Request
 from arena.runs.rows import AskRow, PartialRow, TurnRow
-from arena.runs.store import RunReader
 from evals.match_log import MatchLog, match_row
 from evals.runner import REPLAYS
 from evals.schedule import PlannedMatch

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 
 _OF_THIS_RUN = ("id", "number", "step", "at")
 

@@ -6,6 +6,7 @@ an event of its run, which step and which files each player's model is; a resume
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -24,8 +25,8 @@ from arena.core.sanitise import one_line
 from arena.runs.checkpoints import MANIFEST
 from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON, RECORD, find_run
-from arena.runs.store import RunReader
-from evals.spending import kept_ledger
+from arena.runs.reader import RunReader
+from evals.spending import kept_ledger, open_ledger
 
 EVENT = "players"
 """Kind of the event that holds the pins, by player, as JSON."""
@@ -67,7 +68,9 @@ async def open_players(
         for name, spec in specs.items():
             players[name] = cast(Player, player_module(spec.backend).load(spec))
             stack.push_async_callback(players[name].close)
-        await stack.enter_async_context(kept_ledger(job, players, limits or LimitsConfig()))
+        ledger = open_ledger(job.run_dir, players.values(), limits or LimitsConfig())
+        if ledger is not None:
+            stack.enter_context(kept_ledger(job.store, ledger, asyncio.get_running_loop()))
         yield players
 
 

@@ -18,7 +18,7 @@ from arena.config.base import Config
 from arena.core.errors import ArenaError
 from arena.runs.job import Job
 from arena.runs.paths import RESULT_JSON, write_atomic
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 from evals.spending import ledger_rows
 
 SECONDS = 2.0

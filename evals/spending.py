@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from arena.config.prices import check_prices, read_prices
 from arena.core.errors import ArenaError
 from arena.core.ledger import Account, Ledger
 from arena.core.player import Player
-from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON, write_atomic
-from arena.runs.store import NoRows, RunReader, RunStore
+from arena.runs.reader import NoRows, RunReader
+from arena.runs.store import RunStore
 from evals.tables import ABSENT, make_table, name_cell
 
 SECONDS = 1.0
@@ -44,43 +44,34 @@ def open_ledger(run_dir: Path, players: Iterable[Player], limits: LimitsConfig, 
     return ledger
 
 
-@asynccontextmanager
-async def kept_ledger(job: Job, players: Mapping[str, Player], limits: LimitsConfig) -> AsyncIterator[None]:
-    """Around the work of a job: its ledger is stored now and then, and at the end, however that comes."""
-    ledger = open_ledger(job.run_dir, players.values(), limits)
-    if ledger is None:
-        yield
-        return
-    keeping = asyncio.create_task(_keep(job.store, ledger))
+@contextmanager
+def kept_ledger(store: RunStore, ledger: Ledger, events: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Around the work of a job: its ledger is stored now and then while the loop runs, and at the end, however that
+    comes.
+    """
+    keeping = events.create_task(_keep(store, ledger))
     try:
         yield
     except BaseException:
         # Where the store itself is what failed, the first error is the one to report.
         with suppress(ArenaError):
-            write_accounts(job.store, ledger.accounts())
+            store.set_spends(ledger.accounts())
         raise
     else:
-        write_accounts(job.store, ledger.accounts())
+        store.set_spends(ledger.accounts())
     finally:
         keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
 
 
 async def _keep(store: RunStore, ledger: Ledger) -> None:
-    shown = ledger.accounts()
+    stored = ledger.accounts()
     while True:
         await asyncio.sleep(SECONDS)
         accounts = ledger.accounts()
-        if accounts != shown:
-            with suppress(ArenaError):  # the next match will say so
-                write_accounts(store, accounts)
-                shown = accounts
-
-
-def write_accounts(store: RunStore, accounts: Iterable[Account]) -> None:
-    """Store what every player has spent. Raises ArenaError."""
-    if found := list(accounts):
-        store.set_spends(found)
+        if accounts != stored:
+            with suppress(ArenaError):  # the next rows will say so
+                store.set_spends(accounts)
+                stored = accounts
 
 
 def keep_limits(run_dir: Path, limits: Mapping[str, Any]) -> None:

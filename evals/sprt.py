@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from arena.config.tournament import SprtConfig
+from arena.runs.reader import RunReader
 from arena.runs.rows import MatchRow
-from arena.runs.store import RunReader
 from evals.statistics import Pair, PairOutcomes
 from evals.tables import signed
 

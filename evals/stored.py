@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from arena.config.tournament import PairsConfig
 from arena.core.errors import ArenaError
@@ -12,8 +13,8 @@ from arena.core.player import Player
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
 from arena.runs.job import Job
+from arena.runs.reader import RunReader
 from arena.runs.record import read_record
-from arena.runs.store import RunReader
 from evals import ground_truth
 from evals.progress import Progress, clock
 from evals.runner import Outcome, Room, run_matches
@@ -53,33 +54,41 @@ async def play_schedule(
             retries=config.retries,
             on_progress=lambda played, _: progress.update(done + played),
             should_stop=lambda: job.should_stop() or enough(),
-            on_void=lambda planned, reason: job.note(f"void: {_named(planned)}: {reason}"),
-            on_stopped=lambda player, reason: _tell_stopped(job, player, reason),
-            room=_room(players),
-            on_quiet=lambda names, seconds: job.say(f"no reply for {clock(seconds)}; waiting for {', '.join(names)}"),
+            on_void=partial(note_void, job),
+            on_stopped=partial(tell_stopped, job),
+            room=room_of(players),
+            on_quiet=partial(tell_quiet, job),
         )
     if enough():
         return
     job.stopped = outcome.stopped
     if outcome.unplayed and not outcome.stopped:
         raise ArenaError(
-            f"{len(outcome.unplayed)} of {len(schedule)} matches are open: {_why_open(outcome)}",
+            f"{len(outcome.unplayed)} of {len(schedule)} matches are open: {why_open(outcome)}",
             f"All others are stored. Resume: {one_line(read_record(job.run_dir).resume_command(job.run_dir))}",
         )
 
 
-def _room(players: Mapping[str, Player]) -> Room | None:
+def room_of(players: Mapping[str, Player]) -> Room | None:
     """Room within the limits of those that have a ledger, which all of them share."""
     ledgers: dict[str, Ledger] = {name: one.ledger for name, one in players.items() if hasattr(one, "ledger")}
     ledger = next(iter(ledgers.values()), None)
     return None if ledger is None else Room(frozenset(ledgers), ledger.allows_match)
 
 
-def _named(planned: PlannedMatch) -> str:
-    return f"{planned.game.name}, {planned.a} against {planned.b}, pair {planned.pair}, leg {planned.leg}"
+def note_void(job: Job, planned: PlannedMatch, reason: str) -> None:
+    """Note in the log why a match was void."""
+    match = f"{planned.game.name}, {planned.a} against {planned.b}, pair {planned.pair}, leg {planned.leg}"
+    job.note(f"void: {match}: {reason}")
 
 
-def _tell_stopped(job: Job, player: str, reason: str) -> None:
+def tell_quiet(job: Job, names: Sequence[str], seconds: float) -> None:
+    """Say who is waited for."""
+    job.say(f"no reply for {clock(seconds)}; waiting for {', '.join(names)}")
+
+
+def tell_stopped(job: Job, player: str, reason: str) -> None:
+    """Say that a player cannot go on, and why; viewers find it among the events."""
     text = f"{player} is stopped, and its other matches stay open: {_bare(player, reason)}"
     job.say(text)
     job.store.add_event("warning", one_line(text, 500))
@@ -90,7 +99,8 @@ def _bare(player: str, reason: str) -> str:
     return reason.replace(f"{player}: ", "", 1).rstrip(".")
 
 
-def _why_open(outcome: Outcome) -> str:
+def why_open(outcome: Outcome) -> str:
+    """Why matches were left unplayed, in one line."""
     stops = [f"{player} was stopped ({_bare(player, why)})" for player, why in outcome.stopped_players.items()]
     others = [planned for planned in outcome.unplayed if outcome.stopped_players.keys().isdisjoint(planned.seats)]
     if others:

@@ -14,9 +14,9 @@ from arena.core.player import Player
 from arena.core.registry import GameSpec
 from arena.runs.job import run_job
 from arena.runs.launch import create_run
+from arena.runs.reader import NoRows, RunReader
 from arena.runs.requests import RequestStore
 from arena.runs.rows import AskRow, MatchRow, TurnRow
-from arena.runs.store import NoRows, RunReader
 from evals.human_match import HumanMatch
 from evals.schedule import PlannedMatch
 from evals.suites import play

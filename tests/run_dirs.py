@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+
+from databases import changing
 
 from arena.config.base import find_toml, read_toml, validate
 from arena.config.tournament import TournamentConfig
 from arena.config.train import TrainConfig
 from arena.runs.launch import create_run
-from arena.runs.paths import RECORD, RESULT_JSON
+from arena.runs.paths import DB_NAME, RECORD, RESULT_JSON
 from arena.runs.record import process_start, read_record
 from arena.runs.rows import HealthRow, MatchRow, MetricRow, TurnRow
-from arena.runs.store import DB_NAME, RunStore
+from arena.runs.store import RunStore
 
 NOW = 1_790_000_000.0
 """What the clock of the tests shows: 2026-09-21 14:13:20 UTC."""
@@ -154,7 +154,7 @@ def _turns() -> list[TurnRow]:
 
 def _settle(run_dir: Path, started: float, ended: float, alive: bool) -> None:
     """Give the run its fixed times, and the process that is said to run it."""
-    with closing(sqlite3.connect(run_dir / DB_NAME)) as db, db:
+    with changing(run_dir / DB_NAME) as db:
         db.execute("UPDATE event SET at = CASE kind WHEN 'started' THEN ? ELSE ? END", (started, ended))
     record = replace(read_record(run_dir), started_at=started)
     if alive:

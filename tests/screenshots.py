@@ -14,8 +14,8 @@ from pathlib import Path
 
 from arena.core.errors import ArenaError
 from arena.runs.paths import run_dirs
+from arena.runs.reader import RunReader
 from arena.runs.record import read_record
-from arena.runs.store import RunReader
 from arena.tui.app import ArenaApp
 
 Open = Callable[[ArenaApp], object]

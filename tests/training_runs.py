@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from databases import read_rows
 from safetensors.torch import load_file
+from stored_rows import Matches, timeless
 
 from arena.config.base import apply_settings, validate
 from arena.config.train import TrainConfig
 from arena.runs.checkpoints import list_checkpoints
 from arena.runs.launch import create_run, job_environment
-from arena.runs.rows import MatchRow, MetricRow, TruthRow, TurnRow
-from arena.runs.store import DB_NAME, RunReader
+from arena.runs.paths import DB_NAME
+from arena.runs.reader import RunReader
+from arena.runs.rows import MetricRow, TruthRow
 
 KUHN = "kuhn_poker?hands=1&payoff=chips"
 TIMINGS = ("seconds_", "tokens_per_second", "matches_per_second")
@@ -93,13 +96,13 @@ def wait_for(what: Callable[[], bool], process: subprocess.Popen[str] | None = N
 def steps_stored(run_dir: Path) -> int:
     """The newest step with a metric; -1 where there is none."""
     try:
-        with sqlite3.connect(f"file:{run_dir / DB_NAME}?mode=ro", uri=True) as db:
-            return int(db.execute("SELECT coalesce(max(step), -1) FROM metric").fetchone()[0])
+        ((step,),) = read_rows(run_dir / DB_NAME, "SELECT coalesce(max(step), -1) FROM metric")
     except sqlite3.OperationalError:
         return -1
+    return int(step)
 
 
-Rows = tuple[list[MetricRow], list[tuple[MatchRow, list[TurnRow]]], list[TruthRow]]
+Rows = tuple[list[MetricRow], Matches, list[TruthRow]]
 
 
 def rows(run_dir: Path) -> Rows:
@@ -108,13 +111,7 @@ def rows(run_dir: Path) -> Rows:
         metrics = [
             replace(row, id=0, at=0.0) for row in reader.metrics(limit=10**6) if not row.name.startswith(TIMINGS)
         ]
-        matches = [
-            (
-                replace(match, id=0, at=0.0, seconds=0.0),
-                [replace(turn, seconds=0.0) for turn in reader.turns(match.id)],
-            )
-            for match in reader.matches(limit=10**6)
-        ]
+        matches = timeless(reader, reader.matches(limit=10**6))
         return metrics, matches, reader.truths()
 
 

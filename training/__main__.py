@@ -89,21 +89,22 @@ def read_config(run_dir: Path) -> TrainConfig | SftConfig:
 def run_training(run_dir: Path, config: TrainConfig | SftConfig, limits: Mapping[str, Any] | None = None) -> bool:
     """Train on all ranks; False where it was asked to stop before its end. Ranks 1 and up end with the process.
 
-    `limits` change what the configuration says about players behind APIs, for later resumes too.
+    `limits` change what the configuration says about players behind APIs, for later resumes too. Raises ArenaError
+    with how to go on where a player cannot.
     """
-    if isinstance(config, TrainConfig):
-        config = with_limits(config, limits or {})
-        fixed = [config.opponent.player] if config.opponent.type == "fixed" else []
-        check_prices(config.prices, config.max_cost, [*fixed, *config.evaluation.opponents])
-    else:
-        limits = {}
+    config = with_limits(config, limits or {})
+    check_prices(config.prices, config.max_cost, config.players)
     if not is_first():
         with ranks(config.ranks) as group, ExitStack() as stack:
             _work(run_dir, config, group, None, stack)
         sys.exit(0)
     with run_job(run_dir) as job, ranks(config.ranks) as group, ExitStack() as stack:
         keep_limits(run_dir, limits or {})
-        finished = _work(run_dir, config, group, job, stack)
+        try:
+            finished = _work(run_dir, config, group, job, stack)
+        except PlayerStopped as error:
+            hint = f"Everything up to here is saved. {_resume_line(str(run_dir))}"
+            raise ArenaError(error.message, hint) from error
         job.stopped = not finished
     return finished
 
@@ -121,15 +122,14 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
 
     from training import checkpoint
     from training.loop import StepReport, train
-    from training.report import Live, Recorder
+    from training.report import Absences, Live, Recorder
     from training.setup import build
-    from training.spending import Spending
+    from training.spending import at_play
 
     parts, files, warnings = build(run_dir, config, group)
     events = stack.enter_context(asyncio.Runner()).get_loop()
-    met = [*parts.players.values(), *parts.opponent.players]
-    stack.callback(lambda: [events.run_until_complete(player.close()) for player in met])
-    parts.spending = Spending.of(run_dir, met, config, group)
+    met, store = [*parts.players.values(), *parts.opponent.players], job.store if job is not None else None
+    parts.spending = stack.enter_context(at_play(run_dir, met, config, group, events, store))
     if job is None:
         return train(parts, events, lambda _: None, lambda: None, lambda: False)
     state = parts.state
@@ -146,9 +146,7 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
     recorder = Recorder(job.store, parts.estimator, config.name)
     parts.live = stack.enter_context(recorder.live(config.featured, lambda: state.step + 1))
     live = stack.enter_context(Live(config, state.step))
-    if parts.spending is not None:
-        stack.enter_context(parts.spending.kept(job.store, events))
-    told: set[str] = set()
+    absences = Absences(job)
 
     def observe(report: StepReport) -> None:
         counters = {
@@ -158,23 +156,14 @@ def _train(run_dir: Path, config: TrainConfig, group: Ranks, job: Job | None, st
         }
         recorder.record(report, counters)
         live.show(report)
-        for name, reason in report.evaluation.missing.items() if report.evaluation is not None else ():
-            if name not in told:
-                told.add(name)
-                words = f"warning: evaluations lack {name}, from step {report.step} until it answers: {reason}"
-                job.say(words)
-                job.store.add_event("warning", one_line(words.removeprefix("warning: "), 500), report.step)
+        absences.tell(report)
 
     def save() -> None:
         with recorder.saving(state.step):
             kept = {**parts.opponent.tensors(), **parts.former.tensors()}
             checkpoint.save(run_dir, parts.learner, files, state, config.has_magnet, config.keep_checkpoints, kept)
 
-    try:
-        return train(parts, events, observe, save, job.should_stop)
-    except PlayerStopped as error:
-        hint = f"Everything up to here is saved. {_resume_line(str(run_dir))}"
-        raise ArenaError(error.message, hint) from error
+    return train(parts, events, observe, save, job.should_stop)
 
 
 def _print_result(run_dir: Path, as_json: bool) -> None:

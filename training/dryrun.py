@@ -1,7 +1,8 @@
 """`python -m training.dryrun CONFIG [--set A.B=C]… [--json]`: what a training run would take; nothing is started.
 
 Memory by part, tokens a step and in all, and time on a few devices, from the sizes of the model alone: of its folder
-or the local cache where it is there, else of a table of public models. Nothing is downloaded.
+or the local cache where it is there, else of a table of public models. Nothing is downloaded. What players behind APIs
+would be asked for is counted apart: see `training.dryrun_apis`.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 from arena.config.base import apply_settings, find_toml, read_toml, validate
+from arena.config.limits import add_limits, with_limits
+from arena.config.prices import is_api
 from arena.config.train import GameQuota, TrainConfig
 from arena.core.errors import ArenaError, UsageError
-from arena.core.game import Illegal
 from arena.core.registry import GameSpec, PlayerSpec, load_part
 from arena.core.sanitise import one_line
 from arena.engines.known_shapes import SHAPES, known_shape
@@ -29,13 +31,12 @@ from arena.engines.shape import Shape
 from arena.engines.text import TextCodec
 from arena.players.checkpoint import source_of, style_of
 from arena.prompts import Style
+from evals.forecast import ASSUMPTIONS, LETTERS, MATCHES, random_matches
+from training.dryrun_apis import api_rows, evaluations_by, fixed_opponent
+from training.dryrun_text import print_estimate
 from training.footprint import Load, memory, read_flops, trained_flops
 
 SCHEMA = 1
-_MATCHES = 8
-"""Random matches a game from which lengths are measured."""
-_LETTERS = 4.0
-"""Letters a token of English text, where the tokenizer is not there to count."""
 _EVALUATED = 64
 """Matches in flight at once in an evaluation."""
 _ROWS = 512
@@ -116,7 +117,7 @@ def find_model(config: TrainConfig) -> Model:
 
 def _folder(spec: PlayerSpec) -> ModelFolder | None:
     """The model's folder if it is on this machine; an `hf:` id is looked for in the cache alone."""
-    if spec.backend == "hf" and not Path(spec.target).expanduser().is_dir():
+    if spec.backend == "hf" and not Path(os.path.expanduser(spec.target)).is_dir():
         from arena.players.hf import cached
 
         found = cached(spec.target)
@@ -139,18 +140,12 @@ class Lengths:
 def lengths_of(quota: GameQuota, model: Model) -> Lengths:
     """Play the game at random and count what the model would read."""
     style = cast(Style, load_part("arena.prompts", "prompt style", model.style))
-    game, counts = GameSpec.parse(quota.game), []
-    for key in range(_MATCHES):
-        state, rng = game.new(key), random.Random(key)
-        while state.to_act is not None:
-            seat = state.to_act
-            text = style.build(state.rules(seat), state.observe(seat), model.codec or _Letters())
-            counts.append(len(model.codec.encode(text)) if model.codec else round(len(text) / _LETTERS))
-            action = state.parse(state.sample(rng))
-            if isinstance(action, Illegal):
-                break
-            state = state.apply(action)
-    return Lengths(len(counts) / _MATCHES, sum(counts) / len(counts), max(counts))
+    counts = []
+    for state in chain.from_iterable(random_matches(GameSpec.parse(quota.game))):
+        seat = state.to_act or 0
+        text = style.build(state.rules(seat), state.observe(seat), model.codec or _Letters())
+        counts.append(len(model.codec.encode(text)) if model.codec else round(len(text) / LETTERS))
+    return Lengths(len(counts) / MATCHES, sum(counts) / len(counts), max(counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +158,7 @@ class Tokens:
     trained: int
     """Prompt and reply tokens through the learner, all epochs."""
     evaluation: int
-    """Prompt and reply tokens of one evaluation's matches; ground truth is not counted."""
+    """Prompt and reply tokens of one evaluation's matches; ground truth and players behind APIs are not counted."""
     evaluations: int
     total: int
     """Read, drawn and trained, over the whole run."""
@@ -175,14 +170,18 @@ def count_tokens(config: TrainConfig, lengths: Sequence[Lengths]) -> Tokens:
     turns = sum(quota.turns for quota in config.games)
     prompt = round(sum(quota.turns * one.prompt for quota, one in zip(config.games, lengths, strict=True)))
     both = prompt + turns * reply
-    every = config.evaluation.every
-    evaluations = 1 + (config.steps - 1) // every + 1 if every else 1
-    sides = sum(1 if name in _BOTS else 2 for name in config.evaluation.opponents)
+    evaluations = evaluations_by(config, config.steps)
+    sides = sum(2 if _draws_here(name) else 1 for name in config.evaluation.opponents)
     played = sum(one.turns / 2 * (one.prompt + reply) for one in lengths)
     evaluation = round(2 * config.evaluation.pairs * sides * played)
     trained = config.optimiser.epochs * both
     total = config.steps * (both + trained) + evaluations * evaluation
     return Tokens(turns, prompt, turns * reply, trained, evaluation, evaluations, total)
+
+
+def _draws_here(player: str) -> bool:
+    """Whether a player of a run is a model on this machine."""
+    return player.partition("?")[0] not in _BOTS and not is_api(player)
 
 
 def load_of(config: TrainConfig, lengths: Sequence[Lengths], device: Device, shape: Shape) -> Load:
@@ -192,7 +191,7 @@ def load_of(config: TrainConfig, lengths: Sequence[Lengths], device: Device, sha
     longest = max(one.longest for one in lengths) + config.sampling.max_tokens
     matches = sum(quota.turns / one.turns for quota, one in zip(config.games, lengths, strict=True)) / config.ranks
     microbatch = max(longest, min(MICROBATCH * longest, MICROBATCH_TOKENS[shape.recomputes]))
-    models = [name for name in config.evaluation.opponents if name not in _BOTS]
+    models = [name for name in (*config.evaluation.opponents, *fixed_opponent(config)) if _draws_here(name)]
     kind = config.opponent.type
     extra = {"lagged": 1, "pool": getattr(config.opponent, "active", 0)}.get(kind, 0)
     return Load(
@@ -228,30 +227,11 @@ def this_cpu() -> Device:
 
 def estimate(config: TrainConfig, cpu: Device) -> dict[str, Any]:
     """Everything that is printed, as JSON. Raises ArenaError for a model that cannot be read or is not known."""
+    apis = api_rows(config)
     model = find_model(config)
     shape = model.shape
     lengths = [lengths_of(quota, model) for quota in config.games]
     tokens = count_tokens(config, lengths)
-    devices = []
-    for device in (*GPUS, cpu):
-        load = load_of(config, lengths, device, shape)
-        parts = memory(shape, load)
-        bytes_needed = parts.peak * (1 if device.gpu else config.ranks)
-        seconds = _seconds(config, shape, tokens, device)
-        devices.append(
-            {
-                "device": device.name,
-                "memory_bytes": device.memory,
-                "needed_bytes": bytes_needed,
-                "fits": bytes_needed <= device.memory,
-                "flops_per_second": device.flops,
-                "utilisation_training": device.training,
-                "utilisation_drawing": device.drawing,
-                **seconds,
-                "memory": asdict(parts),
-                "load": asdict(load),
-            }
-        )
     return {
         "schema": SCHEMA,
         "name": config.name,
@@ -262,8 +242,29 @@ def estimate(config: TrainConfig, cpu: Device) -> dict[str, Any]:
         "reply_tokens": config.sampling.max_tokens,
         "games": {quota.game: asdict(one) for quota, one in zip(config.games, lengths, strict=True)},
         "tokens": asdict(tokens),
-        "devices": devices,
-        "assumptions": _assumptions(model, config),
+        "devices": [_device_row(config, lengths, tokens, shape, device) for device in (*GPUS, cpu)],
+        **apis,
+        "assumptions": [*_assumptions(model, config), *(ASSUMPTIONS if apis["apis"] else ())],
+    }
+
+
+def _device_row(
+    config: TrainConfig, lengths: Sequence[Lengths], tokens: Tokens, shape: Shape, device: Device
+) -> dict[str, Any]:
+    load = load_of(config, lengths, device, shape)
+    parts = memory(shape, load)
+    needed = parts.peak * (1 if device.gpu else config.ranks)
+    return {
+        "device": device.name,
+        "memory_bytes": device.memory,
+        "needed_bytes": needed,
+        "fits": needed <= device.memory,
+        "flops_per_second": device.flops,
+        "utilisation_training": device.training,
+        "utilisation_drawing": device.drawing,
+        **_seconds(config, shape, tokens, device),
+        "memory": asdict(parts),
+        "load": asdict(load),
     }
 
 
@@ -283,10 +284,10 @@ def _seconds(config: TrainConfig, shape: Shape, tokens: Tokens, device: Device) 
 
 
 def _assumptions(model: Model, config: TrainConfig) -> list[str]:
-    counted = "by the model's tokenizer" if model.codec else f"at {_LETTERS:g} letters a token"
+    counted = "by the model's tokenizer" if model.codec else f"at {LETTERS:g} letters a token"
     return [
         f"Every reply has {config.sampling.max_tokens} tokens, the most that sampling.max_tokens allows.",
-        f"Prompts of style {model.style} are counted {counted}, on {_MATCHES} random matches a game.",
+        f"Prompts of style {model.style} are counted {counted}, on {MATCHES} random matches a game.",
         "No two turns share a prompt or a reply; prompts are run anew each turn.",
         f"2 N operations a token read or drawn, {8 if model.shape.recomputes else 6} N a token trained; "
         "attention is left out.",
@@ -297,57 +298,18 @@ def _assumptions(model: Model, config: TrainConfig) -> list[str]:
     ]
 
 
-def print_estimate(found: dict[str, Any]) -> None:
-    """The estimate as text."""
-    model, tokens = found["model"], found["tokens"]
-    print(f"Dry run of {one_line(found['name'])}: {one_line(model['spec'])}")
-    print(f"  {model['parameters'] / 1e9:.3f} billion parameters, sizes from {model['from']}; ranks {found['ranks']}")
-    print("\nTokens")
-    for game, one in found["games"].items():
-        print(f"  {one_line(game):40s} {one['turns']:6.1f} turns a match, {one['prompt']:7.0f} tokens a prompt")
-    print(f"  a step       {tokens['turns']} turns: {tokens['prompt']:,} prompt + {tokens['reply']:,} reply", end="")
-    print(f", {tokens['trained']:,} trained")
-    print(f"  evaluations  {tokens['evaluations']} of {tokens['evaluation']:,}")
-    print(f"  in all       {tokens['total']:,} in {found['steps']} steps")
-    gpu, cpu = found["devices"][0], found["devices"][-1]
-    print(f"\nMemory a rank, GB{'':17s}{gpu['device'].split()[0]:>10s}{'CPU':>10s}")
-    for phase, parts in gpu["memory"].items():
-        for part, size in parts.items():
-            label = part if phase == "resident" else f"{part} ({phase})"
-            print(f"  {label:32s}{size / 1e9:10.2f}{cpu['memory'][phase][part] / 1e9:10.2f}")
-    head = "".join(f"{word:>{width}s}" for word, width in (("TFLOP/s", 9), ("learn", 7), ("draw", 6), ("step", 13)))
-    print(f"\n{'Device':16s}{'memory':>9s}{'needed':>9s}  {'':13s}{head}{'run':>15s}")
-    for device in found["devices"]:
-        step = device["seconds_collect"] + device["seconds_learn"]
-        print(
-            f"{device['device']:16s}{device['memory_bytes'] / 1e9:6.0f} GB{device['needed_bytes'] / 1e9:6.0f} GB  "
-            f"{'fits' if device['fits'] else 'does not fit':13s}{device['flops_per_second'] / 1e12:9.2f}"
-            f"{device['utilisation_training']:7.0%}{device['utilisation_drawing']:6.0%}"
-            f"{_duration(step):>13s}{_duration(device['seconds_total']):>15s}"
-        )
-    print("\nAssumed")
-    for line in found["assumptions"]:
-        print(f"  {line}")
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.1f} {unit}"
-    return f"{seconds:.2g} s"
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the estimate; returns the exit code: 0 done, 1 failed, 2 wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m training.dryrun", description=__doc__)
     parser.add_argument("config", help="TOML file or preset")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="settings")
     parser.add_argument("--json", action="store_true")
+    add_limits(parser)
     args = parser.parse_args(argv)
     try:
         path = find_toml(args.config)
         config = validate(TrainConfig, apply_settings(read_toml(path), args.settings), path.name)
-        found = estimate(config, this_cpu())
+        found = estimate(with_limits(config, vars(args)), this_cpu())
     except ArenaError as error:
         print(f"error: {one_line(str(error), 2000)}", file=sys.stderr)
         return error.exit_code

@@ -15,8 +15,8 @@ from typing import Any
 from arena.core.errors import ArenaError, MissingExtra
 from arena.core.sanitise import one_line
 from arena.runs.paths import CONFIG_JSON
+from arena.runs.reader import RunReader
 from arena.runs.rows import MetricRow
-from arena.runs.store import RunReader
 from evals.export import to_latex, to_markdown
 from training.result import build_result
 
@@ -52,7 +52,7 @@ def _cells(row: MetricRow) -> list[str]:
 
 
 def summary(run_dir: Path) -> dict[str, Any]:
-    """The seed, and tables: the run, each figure at the first and the last evaluation, means of the last third."""
+    """The seed, and tables: the run, each figure at the first and the last evaluation, means of the end, the ledger."""
     result = build_result(run_dir)
     plain = {name: value for name, value in result.items() if name != "schema" and not isinstance(value, list)}
     series: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
@@ -60,7 +60,8 @@ def summary(run_dir: Path) -> dict[str, Any]:
         series.setdefault(tuple(figure[name] for name in ("game", "measure", "opponent")), []).append(figure)
     games = list(dict.fromkeys(game for game, _, _ in series))
     rows = [_first_and_last(series[key]) for key in sorted(series, key=lambda key: games.index(key[0]))]
-    return {"seed": _seed(run_dir), "training": [plain], "evaluation": rows, "last_third": result["last_third"]}
+    tables = {"training": [plain], "evaluation": rows, "last_third": result["last_third"]}
+    return {"seed": _seed(run_dir), **tables, "ledger": result.get("ledger", [])}
 
 
 def _first_and_last(figures: Sequence[dict[str, Any]]) -> dict[str, Any]:

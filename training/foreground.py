@@ -18,7 +18,7 @@ from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
 from arena.runs.launch import job_command, job_environment
 from arena.runs.paths import ATTEMPT_VARIABLE, new_attempt_dir
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL = 0.25

@@ -9,33 +9,37 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from arena.config.sft import SftConfig, TeachingConfig
-from arena.core.errors import ArenaError
+from arena.core.errors import ArenaError, PlayerStopped
 from arena.core.keys import match_key
 from arena.core.player import Player, View
 from arena.core.registry import GameSpec, load_player
 from arena.core.sanitise import one_line
 from arena.engines.text import TextCodec
 from arena.players.checkpoint import PolicyPlayer
+from arena.runs.job import Job
 from arena.runs.paths import find_run
+from arena.runs.reader import NoRows, RunReader
 from arena.runs.rows import MatchRow, TurnRow
-from arena.runs.store import NoRows, RunReader, RunStore
-from evals.runner import MatchList, run_matches
+from arena.runs.store import RunStore
+from evals.runner import MatchList, Outcome, Recorder, run_matches
 from evals.schedule import PlannedMatch
+from evals.stored import note_void, room_of, tell_quiet, tell_stopped, why_open
 from training.distributed import Ranks
+from training.spending import at_play
 from training.supervised import Pair
 from training.transcripts import reply_text
 
 BEFORE = -1
 """The step of the transcripts: before the start, which is step 0, so that no resume drops them."""
 SLICE = 64
-"""Matches that a rank plays between two looks at whether to stop."""
+"""Matches that a rank plays between two looks at whether to stop, and two exchanges."""
 
 Unit = tuple[str, str, str, int, int]
-Stored = tuple[MatchRow, list[TurnRow]]
 Keep = Callable[[MatchRow, int], bool]
 """Whether the turns of a seat of a match are learnt."""
 
@@ -53,44 +57,110 @@ def schedule(games: Sequence[TeachingConfig], seed: int) -> list[PlannedMatch]:
 
 
 class Play(NamedTuple):
-    """How matches are played: by whom they are shared, in which event loop, until when."""
+    """How matches are played: for which run, by whom they are shared, in which event loop, until when."""
 
+    run_dir: Path
     group: Ranks
     events: asyncio.AbstractEventLoop
-    should_stop: Callable[[], bool]
+    job: Job | None
+    """On the first rank."""
     tell: Callable[[int, int], None]
-    """Called with how many matches are stored and how many there will be."""
+    """Called with how many matches are played and how many there will be."""
+
+    def should_stop(self) -> bool:
+        return self.job is not None and self.job.should_stop()
 
 
-def play_teachers(config: SftConfig, store: RunStore | None, stored: set[Unit], how: Play) -> bool:
-    """Play what is not stored yet, all ranks their share, and store it on rank 0 (`store`); False where stopped.
+class AtOnce(NamedTuple):
+    """Stores every transcript as soon as its match is finished."""
 
-    Raises ArenaError where a player cannot be loaded, or a teacher does not answer.
+    store: RunStore
+
+    def add_match(self, match: MatchRow, turns: Sequence[TurnRow]) -> None:
+        self.store.add_match(replace(match, step=BEFORE), turns)
+
+
+def play_teachers(config: SftConfig, how: Play) -> bool:
+    """Play what is not stored yet, all ranks their share, and store it; False where stopped.
+
+    The matches of a slice are stored together, so that a resume plays the same slices. Where players are behind APIs,
+    which are paid for and never repeat to the bit, the first rank stores each match when it is finished.
+
+    Raises ArenaError where a player cannot be loaded, and PlayerStopped where one cannot go on or does not answer: all
+    others have played then, with several ranks those of the slice.
     """
+    group, store = how.group, how.job.store if how.job is not None else None
+    stored = group.from_first(stored_units(how.run_dir) if store is not None else set())
     planned = schedule(config.games, config.seed)
     missing = [match for match in planned if match.unit not in stored]
-    names = dict.fromkeys(name for match in missing for name in match.seats)
-    players = {name: load_player(name) for name in names}
-    size = SLICE * how.group.world
-    for first in range(0, len(missing), size):
-        how.tell(len(planned) - len(missing) + first, len(planned))
-        if how.group.from_first(how.should_stop()):
-            return False
-        found = _play(missing[first : first + size], players, how)
-        if store is not None:
-            store.add_matches([(replace(match, step=BEFORE), turns) for match, turns in found])
+    players = {name: load_player(name) for name in dict.fromkeys(name for match in missing for name in match.seats)}
+    with at_play(how.run_dir, players.values(), config, group, how.events, store) as spending:
+        # Several ranks share out anew what the limits leave.
+        size = max(len(missing), 1) if spending is not None and group.world == 1 else SLICE * group.world
+        for first in range(0, len(missing), size):
+            done, some = len(planned) - len(missing) + first, missing[first : first + size]
+            tell = partial(_tell, how, done, len(planned))
+            tell(0)
+            if group.from_first(how.should_stop()):
+                return False
+            outcome = _play(some, players, how, spending is not None, tell)
+            if spending is not None:
+                spending.exchange()
+            if outcome.stopped:
+                return False
+            if outcome.unplayed:
+                left = len(planned) - done - outcome.played
+                raise PlayerStopped(f"{left} of {len(planned)} transcripts are open: {why_open(outcome)}")
     how.tell(len(planned), len(planned))
     return True
 
 
-def _play(planned: Sequence[PlannedMatch], players: Mapping[str, Player], how: Play) -> list[Stored]:
-    """The matches of all ranks, in the order of the schedule."""
-    played, group = MatchList(), how.group
-    mine = planned[group.rank :: group.world]
-    outcome = how.events.run_until_complete(run_matches(mine, players, played, retries=0))
-    if reasons := [reason for reason in group.gather(outcome.reason) if reason and outcome.unplayed]:
-        raise ArenaError(f"A teacher does not answer: {one_line(reasons[0])}.", "What was played is stored; resume.")
-    return sorted((item for share in group.gather(played.finished) for item in share), key=lambda item: item[0].number)
+def _tell(how: Play, done: int, planned: int, played: int, share: int = 0) -> None:
+    """Tell of the matches of a slice that this rank has played of its `share`; the others are about as far."""
+    del share
+    how.tell(min(done + played * how.group.world, planned), planned)
+
+
+def _play(
+    planned: Sequence[PlannedMatch],
+    players: Mapping[str, Player],
+    how: Play,
+    paid: bool,
+    tell: Callable[[int, int], None],
+) -> Outcome:
+    """Play the matches and store them on the first rank; what became of those of all ranks."""
+    played, group, job = MatchList(), how.group, how.job
+    recorder: Recorder = AtOnce(job.store) if paid and job is not None else played
+    own = how.events.run_until_complete(
+        run_matches(
+            planned[group.rank :: group.world],
+            players,
+            recorder,
+            retries=0,
+            room=room_of(players),
+            on_progress=tell,
+            should_stop=how.should_stop if paid else None,
+            on_void=None if job is None else partial(note_void, job),
+            on_stopped=None if job is None else partial(tell_stopped, job),
+            on_quiet=None if job is None else partial(tell_quiet, job),
+        )
+    )
+    shares = group.gather((played.finished, [match.number for match in own.unplayed], replace(own, unplayed=[])))
+    finished = [item for share, _, _ in shares for item in share]
+    numbers = {number for _, share, _ in shares for number in share}
+    found = Outcome(unplayed=[match for match in planned if match.number in numbers])
+    for _, _, one in shares:
+        found.played += one.played
+        found.reason = found.reason or one.reason
+        found.stopped_players |= one.stopped_players
+        found.stopped |= one.stopped
+    if job is not None:
+        finished.sort(key=lambda item: item[0].number)
+        job.store.add_matches((replace(match, step=BEFORE), turns) for match, turns in finished)
+        for player, reason in found.stopped_players.items():
+            if player not in own.stopped_players:
+                tell_stopped(job, player, reason)
+    return found
 
 
 def copy_transcripts(run: str, store: RunStore) -> None:

@@ -16,6 +16,7 @@ from arena.config.train import TrainConfig
 from arena.core.events import MatchStarted
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
+from arena.runs.job import Job
 from arena.runs.rows import MatchRow, MetricRow, TurnRow
 from arena.runs.store import RunStore
 from evals.featured import Featured
@@ -87,6 +88,23 @@ class Recorder:
         self.store.set_truths(evaluation.truths)
         name = f"{self.name}@{step}"
         self.store.add_matches([(_named(match, name, step), turns) for match, turns in evaluation.matches])
+
+
+class Absences:
+    """Says of each opponent once that it is not in the evaluations."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._told: set[str] = set()
+
+    def tell(self, report: StepReport) -> None:
+        missing = report.evaluation.missing if report.evaluation is not None else {}
+        for name, reason in missing.items():
+            if name not in self._told:
+                self._told.add(name)
+                words = f"evaluations lack {name}, from step {report.step} until it answers: {reason}"
+                self._job.say(f"warning: {words}")
+                self._job.store.add_event("warning", one_line(words, 500), report.step)
 
 
 def _named(match: MatchRow, name: str, step: int) -> MatchRow:

@@ -13,8 +13,8 @@ from rich.text import Text
 from arena.core.errors import ArenaError
 from arena.core.registry import GameSpec
 from arena.core.sanitise import one_line
+from arena.runs.reader import RunReader
 from arena.runs.rows import MetricRow
-from arena.runs.store import RunReader
 from evals.spending import ledger_rows, render_ledger
 
 SCHEMA = 1

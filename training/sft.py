@@ -5,7 +5,8 @@
     evaluate      every so many steps, as in self-play training
     checkpoint    the same form as self-play's, so `ckpt:RUN` plays it
 
-Every rank runs this on its share of the rows. Nothing depends on timing: a run repeats bit for bit, across resumes too.
+Every rank runs this on its share of the rows. Nothing depends on timing: a run repeats bit for bit, across resumes too;
+one whose teachers are behind APIs does so from its transcripts on.
 """
 
 from __future__ import annotations
@@ -55,8 +56,9 @@ from training.lessons import (
     stored_units,
 )
 from training.loop import StepReport
-from training.report import Live, Recorder
+from training.report import Absences, Live, Recorder
 from training.setup import Maker, device_for, fixed_players, forget, origin
+from training.spending import at_play
 from training.supervised import GROUP, Trainer
 
 
@@ -112,28 +114,32 @@ def teach(run_dir: Path, config: SftConfig, group: Ranks, job: Job | None, stack
     """Do the run on this rank; False where it was asked to stop before its end. Rank 0 alone has a `job`."""
     parts = build(run_dir, config, group)
     events = stack.enter_context(asyncio.Runner()).get_loop()
-    should_stop = job.should_stop if job is not None else lambda: False
     if job is not None:
         _begin(job, parts)
-    if not _transcripts(run_dir, parts, job, Play(group, events, should_stop, _teller(job is not None))):
+    if not _transcripts(parts, Play(run_dir, group, events, job, _teller(job is not None))):
         return False
     lessons = read_lessons(run_dir, keeper(config), parts.student)
     fixed = fixed_players(config.evaluation.opponents, lessons.games, lambda: parts.start)
     players: dict[str, Player] = {OFFERED: parts.student.player, **fixed}
+    store = job.store if job is not None else None
+    spending = stack.enter_context(at_play(run_dir, players.values(), config, group, events, store))
 
     def measure() -> Evaluation:
         parts.student.player.engine.load(parts.trainer.policy.state_dict())
         for player in players.values():
             forget(player)
         games = [GameSpec.parse(name) for name in lessons.games]
-        return events.run_until_complete(
+        found = events.run_until_complete(
             evaluate(config.evaluation, games, players, parts.state.step, config.seed, group)
         )
+        if spending is not None:
+            spending.exchange()
+        return found
 
     if job is None:
-        return _train(parts, lessons, measure, lambda _: None, lambda: None, should_stop)
+        return _train(parts, lessons, measure, lambda _: None, lambda: None, lambda: False)
     observe, save = _keepers(job, parts, lessons, stack)
-    return _train(parts, lessons, measure, observe, save, should_stop)
+    return _train(parts, lessons, measure, observe, save, job.should_stop)
 
 
 def _begin(job: Job, parts: Parts) -> None:
@@ -151,17 +157,15 @@ def _warn(job: Job, text: str, step: int) -> None:
     job.store.add_event("warning", one_line(text, 500), step)
 
 
-def _transcripts(run_dir: Path, parts: Parts, job: Job | None, how: Play) -> bool:
+def _transcripts(parts: Parts, how: Play) -> bool:
     """See that the run holds its transcripts; False where it was asked to stop before they were all played."""
-    config, group = parts.config, parts.group
-    stored = group.from_first(stored_units(run_dir) if job is not None else set())
-    finished = True
+    config, finished = parts.config, True
     if config.transcripts is None:
-        finished = play_teachers(config, job.store if job is not None else None, stored, how)
-    elif job is not None and not stored:
-        copy_transcripts(config.transcripts, job.store)
+        finished = play_teachers(config, how)
+    elif how.job is not None and not stored_units(how.run_dir):
+        copy_transcripts(config.transcripts, how.job.store)
     # The others are to read what the first stores: they wait until it has.
-    return group.from_first(finished)
+    return how.group.from_first(finished)
 
 
 def _teller(first: bool) -> Callable[[int, int], None]:
@@ -188,11 +192,13 @@ def _keepers(
     # There are no baselines here.
     recorder = Recorder(job.store, build_estimator(NoBaselineConfig()), config.name)
     live = stack.enter_context(Live(config, state.step))
+    absences = Absences(job)
 
     def observe(report: StepReport) -> None:
         epochs = report.step * config.optimiser.minibatch / len(lessons.rows)
         recorder.record(report, {"learning_rate": parts.trainer.rate(max(report.step - 1, 0)), "epochs": epochs})
         live.show(report)
+        absences.tell(report)
 
     def save() -> None:
         with recorder.saving(state.step):

@@ -1,23 +1,23 @@
 """What the players behind APIs of a training spend, on all ranks together.
 
-Every rank has a ledger of its own. After each step, and each evaluation, all of them begin anew from what was spent in
-total, each with the same share of what the limits leave: so a limit holds for all ranks together at any moment.
+Every rank has a ledger of its own. After each step or slice of transcripts, and each evaluation, all of them begin anew
+from what was spent in total, each with the same share of what the limits leave: so a limit holds for all ranks together
+at any moment.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from arena.config.limits import LimitsConfig
-from arena.core.errors import ArenaError
 from arena.core.ledger import Account, Ledger, add_up
+from arena.core.player import Player
 from arena.runs.store import RunStore
-from evals.spending import SECONDS, open_ledger, write_accounts
+from evals.spending import kept_ledger, open_ledger
 from training.distributed import Ranks
 
 
@@ -28,12 +28,6 @@ class Spending:
         self._ledger, self._group = ledger, group
         self._begin(group.from_first(ledger.accounts()))  # the others may have read later rows
 
-    @classmethod
-    def of(cls, run_dir: Path, players: Iterable[Any], limits: LimitsConfig, group: Ranks) -> Spending | None:
-        """Give the players their ledger; None where none is behind an API. Raises UsageError for prices."""
-        ledger = open_ledger(run_dir, players, limits, group.world)
-        return None if ledger is None else cls(ledger, group)
-
     def exchange(self) -> None:
         """Tell each other what was spent; on every rank at the same place."""
         shares = self._group.gather(self._ledger.gained())
@@ -43,26 +37,29 @@ class Spending:
         self._before = total
         self._ledger.begin(total, self._group.world)
 
-    @contextmanager
-    def kept(self, store: RunStore, events: asyncio.AbstractEventLoop) -> Iterator[None]:
-        """Store it now and then while the loop runs, and at the end, however that comes; on the first rank."""
-        keeping = events.create_task(self._keep(store))
-        try:
-            yield
-        except BaseException:
-            with suppress(ArenaError):
-                self._store(store)
-            raise
-        else:
-            self._store(store)
-        finally:
-            keeping.cancel()
 
-    async def _keep(self, store: RunStore) -> None:
-        while True:
-            await asyncio.sleep(SECONDS)
-            with suppress(ArenaError):  # the rows of the step will say so
-                self._store(store)
+@contextmanager
+def at_play(
+    run_dir: Path,
+    players: Iterable[Player],
+    limits: LimitsConfig,
+    group: Ranks,
+    events: asyncio.AbstractEventLoop,
+    store: RunStore | None,
+) -> Iterator[Spending | None]:
+    """Around the work of players: those behind APIs get their ledger, and all are closed in the end.
 
-    def _store(self, store: RunStore) -> None:
-        write_accounts(store, self._ledger.accounts())
+    The first rank has a `store`, where the ledger is kept. None where no player is behind an API. Raises UsageError for
+    prices.
+    """
+    met = list(players)
+    with ExitStack() as stack:
+        stack.callback(lambda: [events.run_until_complete(player.close()) for player in met])
+        ledger = open_ledger(run_dir, met, limits, group.world)
+        if ledger is None:
+            yield None
+            return
+        spending = Spending(ledger, group)
+        if store is not None:
+            stack.enter_context(kept_ledger(store, ledger, events))
+        yield spending

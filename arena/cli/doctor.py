@@ -81,7 +81,8 @@ def _runs() -> list[Check]:
     from arena.core.keys import derive_key
     from arena.runs.lock import run_lock
     from arena.runs.paths import runs_root
-    from arena.runs.store import RunReader, RunStore
+    from arena.runs.reader import RunReader
+    from arena.runs.store import RunStore
 
     root = runs_root().absolute()
     below = next(path for path in (root, *root.parents) if path.exists())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from arena.config.tournament import PairsConfig
 
 _MANY = ("--player", "--game", "--challenger", "--checkpoints")
-_MOST_PAIRS = 10_000
-"""Pairs that a sequential test may take where it is not said."""
 
 
 class ManyValues(TyperCommand):
@@ -67,6 +66,9 @@ Retries = Annotated[int | None, typer.Option(help="Attempts after an illegal rep
 Resume = Annotated[str | None, typer.Option(metavar="RUN", help="Go on with a run, or print a finished one.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Start it in the background and return.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what API players would be asked for, and its cost; start nothing.")
+]
 MaxCost = Annotated[
     float | None,
     typer.Option(metavar="MONEY", help="Most that API players may cost in all; needs --prices. A resume may raise it."),
@@ -143,11 +145,13 @@ def tournament(
     resume: Resume = None,
     detach: Detach = False,
     as_json: AsJson = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Paired matches, the same luck from both seats: each two players in each game, or as --format says.
 
     Example: spiral-arena tournament --player random optimal --game tictactoe --pairs 100 --seed 7
     """
+    from arena.config.tournament import TEST_PAIRS
     from arena.runs.entrants import gather
 
     if balanced and openings is None:
@@ -160,11 +164,11 @@ def tournament(
     given["openings"] = None if openings is None else {"plies": openings, "balanced": balanced}
     given["sprt"] = None if sprt is None else _figures("--sprt", sprt)
     given["ground_truth"] = ground_truth or None
-    given["pairs"] = _MOST_PAIRS if sprt is not None and pairs is None else pairs
+    given["pairs"] = TEST_PAIRS if sprt is not None and pairs is None else pairs
     needed = {"players": "--player", "games": "--game"}
     hint = "Example: --player random optimal --game tictactoe"
     limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
-    _launch("tournament", given, needed, hint, out, concurrency, limits, resume, detach, as_json)
+    _launch("tournament", given, needed, hint, out, concurrency, limits, resume, detach, as_json, dry_run)
 
 
 def head_to_head(
@@ -189,6 +193,7 @@ def head_to_head(
     resume: Resume = None,
     detach: Detach = False,
     as_json: AsJson = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Specialists, multi-game models and their base against each other: a matrix of scores for each game.
 
@@ -203,7 +208,8 @@ def head_to_head(
     given["ground_truth"] = ground_truth or None
     hint = "Example: head-to-head ckpt:tiny ckpt:RUN"
     limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
-    _launch("head-to-head", given, {"players": "players"}, hint, out, concurrency, limits, resume, detach, as_json)
+    needed = {"players": "players"}
+    _launch("head-to-head", given, needed, hint, out, concurrency, limits, resume, detach, as_json, dry_run)
 
 
 def ood(
@@ -228,6 +234,7 @@ def ood(
     resume: Resume = None,
     detach: Detach = False,
     as_json: AsJson = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Players in games that self-play never trains on, and how much better than their base they are there.
 
@@ -242,7 +249,7 @@ def ood(
     given = {"players": entrants, "games": games, "base": base, "pairs": pairs, "seed": seed, "retries": retries}
     hint = "Example: ood ckpt:RUN"
     limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
-    _launch("ood", given, {"players": "a player"}, hint, out, concurrency, limits, resume, detach, as_json)
+    _launch("ood", given, {"players": "a player"}, hint, out, concurrency, limits, resume, detach, as_json, dry_run)
 
 
 def _launch(
@@ -256,14 +263,18 @@ def _launch(
     resume: str | None,
     detach: bool,
     as_json: bool,
+    dry_run: bool = False,
 ) -> None:
     """Create the run or find the one to go on with, and become its job. Raises UsageError for what does not fit.
 
     `needed` names the keys that must be given, and what to call them.
     """
     from arena.config.limits import given_limits, limit_arguments
+    from arena.runs.launch import become, job_command
 
     fresh = {key: value for key, value in given.items() if value not in (None, [])}
+    if dry_run and (resume is not None or out is not None or detach):
+        raise UsageError("--dry-run starts nothing.", "Leave out --resume, --out and --detach.")
     if resume is not None:
         if fresh or out is not None:
             hint = "Leave out all but --concurrency and what API players may spend."
@@ -275,6 +286,8 @@ def _launch(
                 article = "An" if kind == "ood" else "A"
                 raise UsageError(f"{article} {kind} needs {name}.", hint)
         fresh |= given_limits(limits) | ({} if concurrency is None else {"concurrency": concurrency})
+        if dry_run:
+            become(job_command("evals.dryrun", kind, json.dumps(fresh), *(["--json"] if as_json else [])))
         run_dir = _new_run(kind, fresh, out)
     args = [] if resume is None or concurrency is None else ["--concurrency", str(concurrency)]
     args += [] if resume is None else limit_arguments(limits)

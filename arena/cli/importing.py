@@ -70,6 +70,11 @@ def _config(file: Path, form: str, game: str | None, skip_bad: bool) -> ImportCo
     source = Path(os.path.abspath(file))
     found = read_foreign(source, form, game)
     _judge(found.bad, skip_bad)
+    if not found.matches:
+        left = f"bad rows: {len(found.bad)}, matches without a result: {found.unfinished}"
+        raise UsageError(
+            f"Nothing of {source} can be taken ({left}).", f"It was read as {form}; --format says otherwise."
+        )
     matches = [one.match for one in place_pairs(found.matches, str(source))]
     data = {
         "source": str(source),
@@ -88,7 +93,8 @@ def _judge(bad: Sequence[str], skip_bad: bool) -> None:
     from arena.core.errors import UsageError
 
     if bad and not skip_bad:
-        more = f" There are {len(bad) - 1} more such rows." if len(bad) > 1 else ""
+        others = len(bad) - 1
+        more = f" There {'is 1 more such row' if others == 1 else f'are {others} more such rows'}." if others else ""
         raise UsageError(f"{bad[0]}.{more}", "Mend them, or leave them out with --skip-bad.")
     for line in bad[:_TOLD]:
         say(f"left out: {line}")

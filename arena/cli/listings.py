@@ -52,7 +52,8 @@ def describe_run(path: Path) -> dict[str, Any]:
 
 
 def _progress(path: Path, kind: str) -> str | None:
-    from arena.runs.store import DB_NAME, RunReader
+    from arena.runs.paths import DB_NAME
+    from arena.runs.reader import RunReader
 
     if not (path / DB_NAME).exists():
         return None

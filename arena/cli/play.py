@@ -155,8 +155,8 @@ def _stop(run_dir: Path) -> None:
 
 def _check_end(run_dir: Path) -> None:
     """Raise ArenaError unless the match was played to its end."""
+    from arena.runs.reader import NoRows, RunReader
     from arena.runs.record import TERMINAL, Status, read_record, run_status
-    from arena.runs.store import NoRows, RunReader
 
     status, message = run_status(run_dir, read_record(run_dir)), ""
     if status is Status.FINISHED:
@@ -216,7 +216,7 @@ class _Talk:
                 time.sleep(POLL_SECONDS)
 
     def _read(self) -> AskRow | None:
-        from arena.runs.store import NoRows, RunReader
+        from arena.runs.reader import NoRows, RunReader
 
         with suppress(NoRows), RunReader(self._run_dir) as reader:
             return reader.ask()

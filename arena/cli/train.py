@@ -41,19 +41,21 @@ def train(
     max_tokens: MaxTokens = None,
     prices: Prices = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the memory, tokens and time it would take; start nothing.")
+        bool, typer.Option("--dry-run", help="Print the memory, tokens, time and cost it would take; start nothing.")
     ] = False,
 ) -> None:
     """Train by self-play.
 
     Example: spiral-arena train quickstart --set steps=40 --set seed=3
     """
+    from arena.config.limits import limit_arguments
+
+    limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
     if dry_run:
         if config is None or run_dir is not None or resume is not None or detach:
-            raise UsageError("--dry-run takes a configuration, --set and --json alone.")
-        options = [item for setting in settings or [] for item in ("--set", setting)]
+            raise UsageError("--dry-run takes a configuration, --set, what API players may spend, and --json alone.")
+        options = [*(f"--set={setting}" for setting in settings or []), *limit_arguments(limits)]
         _become("training.dryrun", [config, *options, *(["--json"] if as_json else [])])
-    limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
     _run("train", config, settings, run_dir, resume, detach, as_json, limits)
 
 
@@ -64,13 +66,17 @@ def sft(
     resume: Resume = None,
     detach: Detach = False,
     as_json: AsJson = False,
+    max_cost: MaxCost = None,
+    max_tokens: MaxTokens = None,
+    prices: Prices = None,
 ) -> None:
     """Train on transcripts of strong players: matches of teachers, or those of a stored run.
 
     Example: spiral-arena sft sft --set steps=100, or on a tournament's winners:
     spiral-arena sft sft --set games=[] --set transcripts=runs/tournament-20260101-120000
     """
-    _run("sft", config, settings, run_dir, resume, detach, as_json)
+    limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
+    _run("sft", config, settings, run_dir, resume, detach, as_json, limits)
 
 
 def _run(
@@ -81,12 +87,12 @@ def _run(
     resume: str | None,
     detach: bool,
     as_json: bool,
-    limits: Mapping[str, Any] | None = None,
+    limits: Mapping[str, Any],
 ) -> None:
     """Start a new training job of this kind, or go on with one; what API players may spend then is `limits`."""
     from arena.config.limits import given_limits, limit_arguments
 
-    args = [] if resume is None else limit_arguments(limits or {})
+    args = [] if resume is None else limit_arguments(limits)
     if resume is not None:
         if config is not None or settings or run_dir is not None:
             hint = "Leave out the other arguments, but for what API players may spend."
@@ -98,7 +104,7 @@ def _run(
         known = ", ".join(preset_names(kind))
         raise UsageError(f"{kind} needs a configuration.", f"A TOML file or a preset: {known}.")
     else:
-        directory = _new_training(kind, config, settings or [], given_limits(limits or {}), run_dir)
+        directory = _new_training(kind, config, settings or [], given_limits(limits), run_dir)
     run_or_detach("training", directory, [*args, *(["--json"] if as_json and not detach else [])], detach, as_json)
 
 

@@ -112,7 +112,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise UsageError(f"{path} is no valid TOML for us: it is nested too deeply.") from None
+    except ValueError as error:  # no TOML, no UTF-8, or a NUL in the path
         raise UsageError(f"{path} is no valid TOML: {error}.") from error
 
 

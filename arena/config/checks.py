@@ -98,9 +98,6 @@ def training_checks(config: TrainConfig, online: bool = True) -> list[Check]:
         games = [GameSpec.parse(quota.game) for quota in config.games]
         see = partial(check_players, [config.opponent.player], games, online)
         checks.append(Check(("opponent", "fixed", "player"), see))
-    met = [*([config.opponent.player] if config.opponent.type == "fixed" else []), *_met(config)]
-    if config.prices is not None or config.max_cost is not None:
-        checks.append(Check(("prices",), partial(check_prices, config.prices, config.max_cost, met)))
     return checks
 
 
@@ -115,15 +112,13 @@ def sft_checks(config: SftConfig, online: bool = True) -> list[Check]:
 
 
 def _common_checks(config: TrainConfig | SftConfig, online: bool) -> list[Check]:
-    met = _met(config)
-    return [
+    checks = [
         Check(("model",), partial(_check_model, config.model, online)),
-        Check(("evaluation", "opponents"), partial(check_players, met, [], online)),
+        Check(("evaluation", "opponents"), partial(check_players, config.evaluation.players, [], online)),
     ]
-
-
-def _met(config: TrainConfig | SftConfig) -> list[str]:
-    return [name for name in config.evaluation.opponents if name not in ("start", "self")]
+    if config.prices is not None or config.max_cost is not None:
+        checks.append(Check(("prices",), partial(check_prices, config.prices, config.max_cost, config.players)))
+    return checks
 
 
 def _check_model(spec: str, online: bool) -> None:

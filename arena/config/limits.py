@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -10,6 +11,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field
 
 from arena.config.base import Config, validate
+from arena.core.errors import UsageError
+from arena.core.sanitise import is_text
 
 LIMITS = ("max_cost", "max_tokens", "prices")
 """The fields, which a resume may change: they change no result."""
@@ -36,6 +39,7 @@ class LimitsConfig(Config):
 
 
 L = TypeVar("L", bound=LimitsConfig)
+C = TypeVar("C", bound=Config)
 
 
 def with_limits(config: L, given: Mapping[str, Any]) -> L:
@@ -48,7 +52,21 @@ def given_limits(given: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the limits that have a value; a file of prices by its whole path, as a job may run elsewhere."""
     found = {name: given[name] for name in LIMITS if given.get(name) is not None}
     if "prices" in found:
-        found["prices"] = str(Path(found["prices"]).expanduser().absolute())
+        found["prices"] = _whole_path(found["prices"])
+    return found
+
+
+def with_whole_paths(config: C) -> C:
+    """The configuration of a run to be: its job may run elsewhere, so a file of prices is named by its whole path."""
+    if isinstance(config, LimitsConfig) and config.prices is not None:
+        return config.model_copy(update={"prices": _whole_path(config.prices)})
+    return config
+
+
+def _whole_path(path: str) -> str:
+    found = str(Path(os.path.expanduser(path)).absolute())
+    if not is_text(found):
+        raise UsageError(f"The name of the file {found} is no text.", "Give it a name in UTF-8.")
     return found
 
 

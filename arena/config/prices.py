@@ -11,6 +11,7 @@ address of its server, may be left out.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def read_prices(path: str | None) -> dict[str, Price]:
     if path is None:
         return {}
     prices: dict[str, Price] = {}
-    for name, table in read_toml(Path(path).expanduser()).items():
+    for name, table in read_toml(Path(os.path.expanduser(path))).items():
         where = f"{path}: [{name!r}]".replace("'", '"')
         if not isinstance(table, dict):
             raise UsageError(f"{where} is no table.", f'Write: ["{name}"] prompt = 2.0, completion = 8.0, a line each.')

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from arena.config.base import Config
+from arena.config.limits import LimitsConfig
 from arena.config.train import EvaluationConfig, GameName, Positive, SamplingConfig, Share
 
 
@@ -43,7 +44,7 @@ class SupervisedConfig(Config):
     """Turns an Adam step, over all ranks."""
 
 
-class SftConfig(Config):
+class SftConfig(LimitsConfig):
     """A supervised training run: on matches that teachers play for it, or on those of a stored run."""
 
     kind: Literal["sft"] = "sft"
@@ -80,3 +81,9 @@ class SftConfig(Config):
         if len(set(meetings)) < len(meetings):
             raise ValueError("two players meet more than once in one game; raise its matches instead")
         return self
+
+    @property
+    def players(self) -> list[str]:
+        """Specs of all that play besides the model: the teachers, whom they meet, and evaluations' opponents."""
+        taught = [name for item in self.games for name in (item.teacher, *item.met)]
+        return list(dict.fromkeys([*taught, *self.evaluation.players]))

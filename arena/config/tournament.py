@@ -17,6 +17,8 @@ TRAINING_GAMES = ("tictactoe", "kuhn_poker", "simple_negotiation")
 """Games of the suite `head-to-head` where none is named: those of self-play training."""
 MOST_ELO = 1000
 """The largest Elo difference of a sequential test's hypotheses."""
+TEST_PAIRS = 10_000
+"""Pairs that a sequential test may take where it is not said."""
 BOTS = ("random", "scripted", "optimal")
 """Opponents of the suite `ood`, where they can play."""
 

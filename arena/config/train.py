@@ -168,6 +168,11 @@ class EvaluationConfig(Config):
     """Share of the positions that ground truth samples inside training."""
 
     @property
+    def players(self) -> list[str]:
+        """The opponents that are named by a spec."""
+        return [name for name in self.opponents if name not in ("start", "self")]
+
+    @property
     def former_self(self) -> str:
         """The name under which `self` is shown and stored."""
         return f"self(t-{self.lag})"
@@ -212,6 +217,12 @@ class TrainConfig(LimitsConfig):
         if len(set(names)) < len(names):
             raise ValueError("a game is given more than once")
         return self
+
+    @property
+    def players(self) -> list[str]:
+        """Specs of all that play besides the policy: a fixed opponent, and evaluations' opponents."""
+        fixed = [self.opponent.player] if self.opponent.type == "fixed" else []
+        return list(dict.fromkeys([*fixed, *self.evaluation.players]))
 
     @property
     def has_magnet(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 
 from arena.core.errors import PlayerStopped
 from arena.core.player import Usage
@@ -120,8 +121,9 @@ class Ledger:
         gained = self.gained()
         tokens = sum(account.tokens for account in gained) / finished
         cost = sum(account.cost or 0.0 for account in gained) / finished
-        return (self._max_tokens is None or self.tokens + (in_flight + 1) * tokens <= self._max_tokens) and (
-            self._max_cost is None or self.cost + (in_flight + 1) * cost <= self._max_cost
+        most_tokens, most_cost = self._most()
+        return self.tokens + (in_flight + 1) * tokens <= most_tokens and (
+            self.cost + (in_flight + 1) * cost <= most_cost
         )
 
     async def reserve_soon(self, player: str, model: str, prompt_tokens: int, completion_tokens: int) -> Reservation:
@@ -159,24 +161,31 @@ class Ledger:
         """Money spent by all players whose price is known."""
         return sum(account.cost or 0.0 for account in self._accounts.values())
 
-    def _check(self, player: str, tokens: int, cost: float, priced: bool) -> None:
+    def _most(self) -> tuple[float, float]:
+        """Tokens and money up to which this ledger may go: its share of what was left when it began."""
+        most_tokens = most_cost = inf
         if self._max_tokens is not None:
             begun = sum(account.tokens for account in self._begun.values())
-            limit = begun + max(0, self._max_tokens - begun) // self._share
-            if self.tokens + self._reserved_tokens + tokens > limit:
-                raise PlayerStopped(
-                    f"the limit of {self._max_tokens:,} tokens is reached: {self.tokens:,} are spent, and one more "
-                    f"request of {player} may take {tokens:,}.",
-                    "Resume with a larger --max-tokens.",
-                )
+            most_tokens = begun + max(0, self._max_tokens - begun) // self._share
+        if self._max_cost is not None:
+            before = sum(account.cost or 0.0 for account in self._begun.values())
+            most_cost = before + max(0.0, self._max_cost - before) / self._share
+        return most_tokens, most_cost
+
+    def _check(self, player: str, tokens: int, cost: float, priced: bool) -> None:
+        most_tokens, most_cost = self._most()
+        if self._max_tokens is not None and self.tokens + self._reserved_tokens + tokens > most_tokens:
+            raise PlayerStopped(
+                f"the limit of {self._max_tokens:,} tokens is reached: {self.tokens:,} are spent, and one more "
+                f"request of {player} may take {tokens:,}.",
+                "Resume with a larger --max-tokens.",
+            )
         if self._max_cost is not None:
             if not priced:
                 raise PlayerStopped(
                     f"{player} has no price, and the cost is limited.", "Name its price in the file of --prices."
                 )
-            before = sum(account.cost or 0.0 for account in self._begun.values())
-            limit_cost = before + max(0.0, self._max_cost - before) / self._share
-            if self.cost + self._reserved_cost + cost > limit_cost + _ROUNDING:
+            if self.cost + self._reserved_cost + cost > most_cost + _ROUNDING:
                 raise PlayerStopped(
                     f"the budget of {self._max_cost:,.2f} is spent: {_money(self.cost)} are gone, and one more request "
                     f"of {player} may cost {_money(cost)}.",

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 from arena.core.errors import UnknownName, UsageError
 from arena.core.game import Game, State, Variant, check_options
 from arena.core.player import Player, PlayerInfo
+from arena.core.sanitise import is_text
 
 Value = str | int | float | bool
 
@@ -56,6 +57,8 @@ def parse_value(text: str) -> Value:
 def split_spec(spec: str) -> tuple[str, dict[str, Value]]:
     """Split "head?a=1&b=x" into the head and its options."""
     head, _, query = spec.partition("?")
+    if not is_text(head):
+        raise UsageError(f"'{head}' is no text: it has bytes that are no UTF-8.", "Look at how it was written.")
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:

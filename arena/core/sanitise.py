@@ -28,6 +28,11 @@ def plain(text: str, limit: int = 100_000) -> str:
     return f"{text}… ({cut} more characters)" if cut > 0 else text
 
 
+def is_text(text: str) -> bool:
+    """Whether it can be written as UTF-8: bytes of a command line or a file's name that are none of it cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def one_line(text: str, limit: int = 200) -> str:
     """`plain`, with every run of white space folded to one space: for names, quotes and error lines."""
     return plain(" ".join(text.split()), limit)

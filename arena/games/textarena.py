@@ -20,142 +20,30 @@ stepping from an old position as many as it has actions.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
-import importlib
-import io
 import random
 import re
 import sys
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from arena.core.answer import ANSWER_LIMIT, match_action
-from arena.core.errors import ArenaError, MissingExtra, UnknownName, UsageError
+from arena.core.errors import ArenaError, UnknownName, UsageError
 from arena.core.game import Action, GameInfo, Illegal, check_options
-from arena.core.keys import draw
-from arena.core.quote import safe_line
 from arena.core.sanitise import one_line, plain
-from arena.games._textarena_twins import TWINS
+from arena.games._textarena.environment import Playing, family, package, roles_of, start, turn_limit, wants_brackets
+from arena.games._textarena.isolation import Offline, isolated
+from arena.games._textarena.speech import bracketed, host_line, one_move, quoted
+from arena.games._textarena.twins import TWINS
 
 SYNTAX = "textarena:ID"
 TITLE = "any two-player environment of TextArena, such as textarena:TicTacToe-v0"
-TALK_LIMIT = 400
-"""Characters of one free-text action."""
 OBSERVATION_LIMIT = 2000
 """Characters of an observation before older messages are left out."""
-TURN_LIMIT = 200
-"""Actions of a match where the environment names no limit of its own; twice its limit where it does."""
 _NEEDS_API = ("Debate", "GuessWho", "ScenarioPlanning", "TwentyQuestions")
 """Families that ask a paid service while they are played."""
-
-
-# Isolation: the generator, the network and the standard streams, around every call into TextArena.
-
-
-class _Offline(OSError):
-    """The environment asked for the network."""
-
-
-class _Inside(threading.local):
-    """How deep this thread is inside TextArena."""
-
-    depth = 0
-
-
-_inside = _Inside()
-_CONNECTING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request")
-
-
-@functools.cache
-def _guard_network() -> None:
-    """Refuse connections of a thread that is inside TextArena. An audit hook stays for the life of the process."""
-
-    def hook(event: str, args: object) -> None:
-        if _inside.depth and event in _CONNECTING:
-            raise _Offline("it asks for the network")
-
-    sys.addaudithook(hook)
-
-
-@contextlib.contextmanager
-def _isolated(key: int, step: int) -> Iterator[None]:
-    """Run TextArena's code on the draws of one step of one match, offline and silent."""
-    _guard_network()
-    numpy: Any = getattr(sys.modules.get("numpy"), "random", None)
-    before, numpy_before = random.getstate(), numpy and numpy.get_state()
-    drawn = draw(key, "textarena", step)
-    random.setstate(drawn.getstate())
-    if numpy:
-        numpy.seed(drawn.getrandbits(32))
-    _inside.depth += 1
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        _inside.depth -= 1
-        random.setstate(before)
-        if numpy:
-            numpy.set_state(numpy_before)
-
-
-# The environment.
-
-
-@dataclass(slots=True)
-class Playing:
-    """One TextArena environment in the middle of a match."""
-
-    env: Any
-    over: bool = False
-
-    def step(self, action: Action, key: int, number: int) -> None:
-        """Make the move, on the draws of this step of the match. Raises ArenaError where the environment fails."""
-        try:
-            with _isolated(key, number + 1):
-                done, _ = self.env.step(action)
-        except Exception as error:
-            raise ArenaError(f"TextArena fails on it ({one_line(f'{type(error).__name__}: {error}', 80)})") from error
-        self.over = bool(done)
-
-    def messages(self, seat: int) -> list[tuple[int, str, str]]:
-        """Sender, text and kind of every message that the seat has been sent."""
-        env = self.env
-        sent = env.state.observations[seat]
-        # A few environments add to what they have sent when they are asked, which empties the store as well.
-        if "get_observation" in vars(type(env)) and seat == env.state.current_player_id and not self.over:
-            with _isolated(0, 0):
-                sent = copy.deepcopy(env).get_observation()[1]
-        return [(sender, str(text), kind.name) for sender, text, kind in sent]
-
-
-@functools.cache
-def _package() -> Any:
-    """The `textarena` package. Raises MissingExtra."""
-    try:
-        with _isolated(0, 0):  # nltk keeps the standard streams that it finds
-            return importlib.import_module("textarena.envs.registration")
-    except ImportError:
-        raise MissingExtra("A textarena: game", "textarena") from None
-
-
-def _family(name: str) -> str:
-    """The package of an id: "TicTacToe" of "TicTacToe-v0-train"."""
-    entry = str(_package().ENV_REGISTRY[name].entry_point)
-    return entry.partition(":")[0].removeprefix("textarena.envs.").partition(".")[0]
-
-
-def _start(name: str, key: int) -> Playing:
-    """A bare environment, reset for two players; no wrapper, so no history but its own match's."""
-    with _isolated(key, 0):
-        env = _package().make(name)
-        while hasattr(env, "env") and hasattr(env, "is_wrapped_with"):
-            env = env.env
-        env.reset(num_players=2, seed=draw(key, "textarena").getrandbits(32))
-    return Playing(env)
+_MOVE = re.compile(r"\[[^\[\]]*\]")
 
 
 @dataclass(slots=True)
@@ -204,7 +92,7 @@ class State:
         moves = self._facts().moves
         if moves is not None:
             return rng.choice(moves)
-        twin = TWINS.get(_family(self.name))
+        twin = TWINS.get(family(self.name))
         if twin is None or twin.talk is None:
             raise UsageError(f"No valid move of {_spec(self.name)} can be named.", "Let a model or a human play it.")
         return twin.talk(self._playing().env, rng)
@@ -212,14 +100,14 @@ class State:
     def rules(self, seat: int) -> str:
         """The environment's own prompt for the seat, then how to answer."""
         said = [plain(text, 8000).strip() for _, text, kind in self._playing().messages(seat) if kind == "PROMPT"]
-        twin = TWINS.get(_family(self.name))
+        twin = TWINS.get(family(self.name))
         example = f", for example \\boxed{{{twin.example}}}" if twin else ""
         return "\n".join([*said, f"Put your move, and nothing else, in \\boxed{{}}{example}."])
 
     def observe(self, seat: int) -> str:
         """The environment's messages to the seat, the latest ones where they are many."""
         playing = self._playing()
-        roles, spoken = _roles(playing), tuple(action for action in self.actions if len(action) > 12)
+        roles, spoken = roles_of(playing), tuple(action for action in self.actions if len(action) > 12)
         shown: list[str] = []
         labels: set[str] = set()
         room, later = OBSERVATION_LIMIT, ""
@@ -230,7 +118,7 @@ class State:
             # A bare move of which the environment tells next.
             if sender >= 0 and told == "GAME_ACTION_DESCRIPTION" and _MOVE.fullmatch(text):
                 continue
-            line = _host(text, spoken) if sender < 0 else f'{roles[sender]}: "{quoted(text)}"'
+            line = host_line(text, spoken, OBSERVATION_LIMIT) if sender < 0 else f'{roles[sender]}: "{quoted(text)}"'
             label = text.split(None, 1)[0] if kind == "GAME_BOARD" else ""
             room -= len(line)
             if label in labels or line == (shown or [""])[-1] or (room < 0 and shown and not label):
@@ -243,14 +131,14 @@ class State:
         """The environment's own picture; where it has none, the latest board that each seat was sent."""
         playing = self._playing()
         try:
-            with _isolated(self.key, len(self.actions)):
+            with isolated(self.key, len(self.actions)):
                 picture = plain(str(playing.env.get_board_str()), 4500).strip("\n")
         except Exception:
             picture = ""
         if not picture:
             boards = [[text for _, text, kind in playing.messages(seat) if kind == "GAME_BOARD"] for seat in (0, 1)]
             picture = "\n".join(
-                f"{_roles(playing)[s]}: {plain(b[-1], 2000).strip()}" for s, b in enumerate(boards) if b
+                f"{roles_of(playing)[s]}: {plain(b[-1], 2000).strip()}" for s, b in enumerate(boards) if b
             )
         return "\n".join(line.rstrip() for line in [f"Turn {len(self.actions)}", *picture.split("\n")]).rstrip("\n")
 
@@ -261,7 +149,7 @@ class State:
         return live.parsed[1]
 
     def _parse(self, answer: str) -> Action | Illegal:
-        facts, twin = self._facts(), TWINS.get(_family(self.name))
+        facts, twin = self._facts(), TWINS.get(family(self.name))
         if facts.to_act is None:
             return Illegal("the match is over")
         if len(answer) > ANSWER_LIMIT:
@@ -273,12 +161,12 @@ class State:
             if isinstance(read, Illegal) and len(read.reason) > 200:
                 return Illegal(f"{read.reason.partition(';')[0]}; answer like {facts.moves[0]}")
             return read
-        roles = tuple(_roles(self._playing()))
+        roles = tuple(roles_of(self._playing()))
         action = one_move(answer, roles)
         if not action:
             return Illegal("the answer is empty")
-        if twin is None and not re.search(r"[\[\]]", action) and _brackets(self.name):
-            action = _bracketed(action, roles)
+        if twin is None and not re.search(r"[\[\]]", action) and wants_brackets(self.name):
+            action = bracketed(action, roles)
         fault = self._fault(action)
         return Illegal(fault) if fault else action
 
@@ -319,7 +207,7 @@ class State:
         """The environment at this position: at hand, or replayed."""
         playing = self._live.playing
         if playing is None:
-            playing = _start(self.name, self.key)
+            playing = start(self.name, self.key)
             for number, action in enumerate(self.actions):
                 playing.step(action, self.key, number)
             self._live.playing = playing
@@ -333,78 +221,22 @@ class State:
 
 def _read(name: str, playing: Playing, turns: int) -> _Facts:
     """Who is to act, the moves that can be named, and the returns."""
-    state, twin = playing.env.state, TWINS.get(_family(name))
+    state, twin = playing.env.state, TWINS.get(family(name))
     if playing.over:
-        with _isolated(0, 0):
+        with isolated(0, 0):
             closed = playing.env.close()
         rewards = (closed[0] if isinstance(closed, tuple) else closed) or {}
         first = (float(rewards.get(0, 0)) - float(rewards.get(1, 0))) / 2
         first = max(-1.0, min(1.0, first)) + 0.0
         return _Facts(None, (), (first, 0.0 - first))
-    if turns >= _limit(state):
+    if turns >= turn_limit(state):
         return _Facts(None, (), (0.0, 0.0))
     moves = twin.moves(playing.env) if twin else None
     return _Facts(int(state.current_player_id), None if moves is None else tuple(moves), None)
 
 
-def _limit(state: Any) -> int:
-    return max(TURN_LIMIT, 2 * int(getattr(state, "max_turns", None) or 0) + 2)
-
-
-def _roles(playing: Playing) -> list[str]:
-    """What the environment calls each seat."""
-    names = getattr(playing.env.state, "role_mapping", None) or {}
-    return [one_line(str(names.get(seat, f"Player {seat}")), 40) for seat in (0, 1)]
-
-
-# What players say.
-
-_MOVE = re.compile(r"\[[^\[\]]*\]")
-
-
-def one_move(text: str, roles: tuple[str, ...] = ()) -> Action:
-    """The answer as one line of at most TALK_LIMIT characters that can pass for no line, tag or token of the host.
-
-    Brackets stay, since environments read their moves in them. `one_move(one_move(t)) == one_move(t)`.
-    """
-    line = safe_line(text[: 8 * TALK_LIMIT])
-    for role in ("GAME", *roles):
-        line = re.sub(rf"\[\s*({re.escape(role)})\s*\]", r"(\1)", line, flags=re.IGNORECASE)
-    return " ".join(line[:TALK_LIMIT].split())
-
-
-def _bracketed(move: Action, roles: tuple[str, ...]) -> Action:
-    """The move in brackets, still one that `one_move` leaves as it is."""
-    bracketed = f"[{move[: TALK_LIMIT - 2].rstrip()}]"
-    # The brackets would make a tag of the host's.
-    return bracketed if one_move(bracketed, roles) == bracketed else f"[({move[: TALK_LIMIT - 4].rstrip()})]"
-
-
-def quoted(text: str) -> str:
-    """What a player said as another seat reads it, without the quotes around it."""
-    return one_move(text).replace("[", "(").replace("]", ")")
-
-
-def _host(text: str, spoken: tuple[Action, ...]) -> str:
-    """A message of the environment, with what players said in it made harmless."""
-    text = plain(text, OBSERVATION_LIMIT)
-    for action in spoken:
-        text = text.replace(action, quoted(action))
-    return text.strip("\n").rstrip()
-
-
-# Ids.
-
-
 def _spec(name: str) -> str:
     return one_line(f"textarena:{name}", 80)
-
-
-def _brackets(name: str) -> bool:
-    """Whether TextArena itself puts a move without brackets into brackets, in the id's usual form."""
-    registry = _package().ENV_REGISTRY
-    usual = registry.get(name.removesuffix("-raw"), registry[name])
-    return any(wrapper.__name__ == "ActionFormattingWrapper" for wrapper in usual.default_wrappers or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,14 +261,14 @@ def bind(argument: str) -> Environment:
     """
     if not argument:
         raise UsageError("textarena needs an environment's id.", f"Write {SYNTAX}: {TITLE}.")
-    registry = _package().ENV_REGISTRY
+    registry = package().ENV_REGISTRY
     if argument not in registry:
         raise UnknownName("TextArena environment", one_line(argument, 60), registry)
-    if _family(argument) in _NEEDS_API:
+    if family(argument) in _NEEDS_API:
         raise UsageError(f"{_spec(argument)} cannot start: it asks a paid service while it is played.")
     try:
-        playing = _start(argument, 0)
-        limit = _limit(playing.env.state)
+        playing = start(argument, 0)
+        limit = turn_limit(playing.env.state)
         playing.messages(0), playing.messages(1)
         copy.deepcopy(playing)
     except ArenaError:
@@ -446,13 +278,13 @@ def bind(argument: str) -> Environment:
     info = GameInfo(
         id=f"textarena:{argument}",
         title=f"{argument} (TextArena)",
-        roles=(_roles(playing)[0], _roles(playing)[1]),
+        roles=(roles_of(playing)[0], roles_of(playing)[1]),
         utility=(-1.0, 1.0),
         max_turns=limit,
         chance=True,
         hidden=True,
         trained=False,
-        samples=_family(argument) in TWINS,
+        samples=family(argument) in TWINS,
     )
     return Environment(argument, info)
 
@@ -466,7 +298,7 @@ def _reason(error: BaseException) -> str:
         return f"the package lacks a module of it ({text.partition('Error: ')[2] or text})"
     if isinstance(error, SyntaxError):
         return f"its source is not valid in Python {sys.version_info.major}.{sys.version_info.minor}"
-    if isinstance(error, _Offline) or "nltk" in text.lower():
+    if isinstance(error, Offline) or "nltk" in text.lower():
         return "it needs data from the network, and nothing is downloaded"
     if isinstance(error, AssertionError | ValueError) and "player" in text.lower():
         return f"it is not a game for two ({text})"

@@ -8,6 +8,7 @@ Only weights in safetensors, JSON and chat templates are fetched: nothing that c
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def look(target: str) -> Source | None:
     """`locate` that never goes online: None where the model would have to be downloaded."""
     if not target:
         raise UsageError("The player hf needs a model.", f"Write {INFO.syntax}.")
-    folder = Path(target).expanduser()
+    folder = Path(os.path.expanduser(target))
     if folder.is_dir():
         if not (folder / "config.json").is_file() or (folder / "run.json").is_file():
             raise ArenaError(f"{one_line(target)} is not a model folder.", "A run is named ckpt:RUN.")

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import arena
 from arena.config.base import Config, to_toml
+from arena.config.limits import with_whole_paths
 from arena.core.errors import ArenaError
 from arena.runs.paths import ATTEMPT_VARIABLE, CONFIG_JSON, CONFIG_TOML, new_attempt_dir, new_run_dir, write_atomic
 from arena.runs.record import RunRecord, read_record
@@ -31,6 +32,7 @@ def create_run(
 
     `toml` is the configuration as the user gave it; without it the resolved one is written.
     """
+    config = with_whole_paths(config)
     run_dir = new_run_dir(kind, out)
     write_atomic(run_dir / CONFIG_TOML, to_toml(config) if toml is None else toml)
     write_atomic(run_dir / CONFIG_JSON, config.model_dump_json(indent=2) + "\n")

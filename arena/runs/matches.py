@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from arena.runs.reader import RunReader
 from arena.runs.rows import MatchRow
-from arena.runs.store import RunReader
 
 DRAW, FORFEIT, SEAT_0, SEAT_1 = "draw", "forfeit", "seat0", "seat1"
 """Words of a search that stand for a result; the last two say which seat won."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from arena.core.errors import UsageError
 from arena.core.sanitise import one_line
-from arena.runs.foreign import ForeignMatch
+from arena.runs.foreign_match import ForeignMatch
 
 
 class Placed(NamedTuple):

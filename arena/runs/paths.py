@@ -16,6 +16,8 @@ CONFIG_TOML = "config.toml"
 CONFIG_JSON = "config.json"
 RESULT_JSON = "result.json"
 """An evaluation's result as it stands; its job writes it from time to time and at its end."""
+DB_NAME = "run.db"
+"""What the job has stored."""
 STOP = "stop"
 _START_FILES = {CONFIG_TOML, CONFIG_JSON, f"{CONFIG_TOML}.tmp", f"{CONFIG_JSON}.tmp", f"{RECORD}.tmp"}
 

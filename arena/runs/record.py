@@ -17,7 +17,7 @@ from typing import Any
 
 from arena.core.errors import ArenaError
 from arena.runs.paths import RECORD, write_atomic
-from arena.runs.store import NoRows, RunReader
+from arena.runs.reader import NoRows, RunReader
 
 TERMINAL = ("finished", "stopped", "failed")
 """Event kinds that end an attempt; "started" begins one."""

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, ClassVar, Protocol
+
+
+class Row(Protocol):
+    """Any kind of row."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+@cache
+def columns(kind: type[Row]) -> list[str]:
+    """The columns that a writer fills: all but the id, which the database gives."""
+    return [field.name for field in fields(kind) if field.name != "id"]
 
 
 @dataclass(frozen=True, slots=True)

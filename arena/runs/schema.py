@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -160,7 +161,7 @@ def corrupt(path: Path, reason: str) -> ArenaError:
 
 def open_read_only(path: Path) -> sqlite3.Connection:
     """Open without the right to write; a directory that is itself read-only has no WAL to read."""
-    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    address = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro"
     db = sqlite3.connect(address, uri=True, check_same_thread=False)
     try:
         db.execute("PRAGMA busy_timeout = 2000")

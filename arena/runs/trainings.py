@@ -14,7 +14,7 @@ from arena.config.train import TrainConfig
 from arena.core.errors import UsageError
 from arena.runs.launch import create_run
 from arena.runs.paths import find_run
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 
 MODELS: dict[str, type[TrainConfig] | type[SftConfig]] = {"train": TrainConfig, "sft": SftConfig}
 """Kinds of training jobs and their configurations."""

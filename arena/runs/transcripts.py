@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arena.runs.reader import RunReader
 from arena.runs.schema import plain_errors
-from arena.runs.store import RunReader
 
 _MOST_RUNS = 4
 """Of so many runs what was read is kept: a job asks again and again while its matches come in."""

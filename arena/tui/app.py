@@ -67,7 +67,7 @@ def _commands() -> type[Provider]:
 
 
 class ArenaApp(App[None]):
-    """The terminal UI. `clock` gives the Unix time; tests give their own."""
+    """The terminal UI. `clock` gives the Unix time, `ticks` seconds that never jump; tests give their own."""
 
     TITLE = "spiral-arena"
     CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/runs.tcss"]  # the first screen's own is not read
@@ -90,11 +90,13 @@ class ArenaApp(App[None]):
         settings: Settings | None = None,
         motion: bool = True,
         clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
         self.root = root or runs_root()
         self.settings = settings or Settings()
         self.clock = clock
+        self.ticks = ticks
         self._collector = QuietCollector()
         self.run_dir: Path | None = None
         """The run that the user last looked at: `2`, `3` and `5` are about it."""

@@ -76,7 +76,12 @@ def load_settings(folder: Path | None = None) -> Settings:
 def keep_theme(name: str) -> None:
     """Begin with this theme from now on. Raises OSError."""
     state_dir().mkdir(parents=True, exist_ok=True)
-    (state_dir() / "theme").write_text(name, encoding="utf-8")
+    path = state_dir() / "theme"
+    path.write_text(name, encoding="utf-8")
+    with suppress(OSError):
+        written = (config_dir() / "settings.toml").stat()
+        if written.st_mtime_ns >= path.stat().st_mtime_ns:  # the clock went back since
+            os.utime(path, ns=(written.st_mtime_ns, written.st_mtime_ns + 1))
 
 
 def _chosen_theme(settings: Path) -> str | None:

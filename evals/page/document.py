@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from arena.runs.paths import CONFIG_JSON
+from arena.runs.reader import RunReader
 from arena.runs.record import read_record, run_status
-from arena.runs.store import RunReader
 from evals.page.markup import name, tag, text
 from evals.page.replay import Replays
 from evals.page.sections import sections

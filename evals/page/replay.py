@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from arena.core.sanitise import one_line, plain
+from arena.runs.reader import RunReader
 from arena.runs.rows import MatchRow, TurnRow
-from arena.runs.store import RunReader
 from evals.page.markup import data, tag
 
 MOST_BYTES = 64 << 20

@@ -16,8 +16,8 @@ from arena.core.sanitise import one_line
 from arena.runs.foreign import Foreign, digest, read_foreign
 from arena.runs.job import Job
 from arena.runs.pairing import Placed, place_pairs
+from arena.runs.reader import RunReader
 from arena.runs.rows import MatchRow, TurnRow
-from arena.runs.store import RunReader
 from evals import report
 
 CONFIG = ImportConfig

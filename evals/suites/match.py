@@ -20,7 +20,8 @@ from arena.core.player import Reply
 from arena.core.sanitise import one_line, plain
 from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
+from arena.runs.record import read_record
 from arena.runs.transcript import thought_lines
 from evals.players import open_players
 from evals.runner import run_matches
@@ -42,10 +43,11 @@ async def play(job: Job, config: MatchConfig) -> None:
         outcome = await run_matches(
             [planned], players, job.store, retries=config.retries, watch=watcher, should_stop=job.should_stop
         )
+    resume = f"Resume: {one_line(read_record(job.run_dir).resume_command(job.run_dir))}"
     if outcome.stopped:
-        raise ArenaError("The match was given up before its end.", "Nothing of it is stored.")
+        raise ArenaError("The match was given up before its end; nothing of it is stored.", resume)
     if outcome.unplayed:
-        raise ArenaError(f"The match stayed void: {one_line(outcome.reason)}")
+        raise ArenaError(f"The match stayed void: {one_line(outcome.reason.rstrip('.'), 400)}.", resume)
 
 
 class Watcher:
@@ -91,22 +93,27 @@ def _tell(text: str, end: str = "\n") -> None:
 def build_result(run_dir: Path) -> dict[str, Any]:
     """The match's JSON: players and returns by seat, and every reply. Raises ArenaError where it is not played."""
     config = read_json(MatchConfig, run_dir / CONFIG_JSON)
+    return stored_match(run_dir, config.seed) | {"watched": config.watch}
+
+
+def stored_match(run_dir: Path, seed: int) -> dict[str, Any]:
+    """What is stored of a run's one match. Raises ArenaError where it is not played to its end."""
     with RunReader(run_dir) as reader:
         matches = reader.all_matches()
         if not matches:
-            raise ArenaError(f"{run_dir} holds no finished match.", "Run the match again.")
+            hint = f"Go on with it: {read_record(run_dir).resume_command(run_dir)}"
+            raise ArenaError(f"{run_dir} holds no finished match.", hint)
         (match,) = matches
         turns = [asdict(turn) for turn in reader.turns(match.id)]
     return {
         "schema": 1,
-        "seed": config.seed,
+        "seed": seed,
         "game": match.game,
         "players": [match.a, match.b],
         "returns": [match.return_a, match.return_b],
         "forfeit": {"a": 0, "b": 1}.get(match.forfeit),
         "board": match.board,
         "turns": turns,
-        "watched": config.watch,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ from rich.text import Text
 from arena.config.base import read_json
 from arena.config.checks import check_games
 from arena.config.play import PlayConfig
-from arena.core.errors import ArenaError
 from arena.core.keys import match_key
 from arena.core.sanitise import plain
 from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON
+from arena.runs.reader import RunReader
 from arena.runs.requests import RESIGN
-from arena.runs.store import RunReader
 from evals.human_match import HumanMatch
 from evals.players import open_players
 from evals.schedule import PlannedMatch
@@ -49,27 +47,12 @@ def build_result(run_dir: Path) -> dict[str, Any]:
     Raises ArenaError where it is not played to its end.
     """
     config = read_json(PlayConfig, run_dir / CONFIG_JSON)
+    found = transcripts.stored_match(run_dir, config.seed) | {"watched": True}
     with RunReader(run_dir) as reader:
-        matches, ask, resigned = reader.all_matches(), reader.ask(), reader.last_event((RESIGN,))
-        if not matches or ask is None:
-            raise ArenaError(
-                f"{run_dir} holds no finished match.", f"Go on with it: spiral-arena play --resume {run_dir}"
-            )
-        (match,) = matches
-        turns = [asdict(turn) for turn in reader.turns(match.id)]
-    return {
-        "schema": 1,
-        "seed": config.seed,
-        "game": match.game,
-        "players": [match.a, match.b],
-        "returns": [match.return_a, match.return_b],
-        "forfeit": {"a": 0, "b": 1}.get(match.forfeit),
-        "board": match.board,
-        "turns": turns,
-        "watched": True,
-        "undos": ask.undos,
-        "resigned": json.loads(resigned.detail)["seat"] if resigned else None,
-    }
+        ask, resigned = reader.ask(), reader.last_event((RESIGN,))
+    found["undos"] = ask.undos if ask is not None else 0
+    found["resigned"] = json.loads(resigned.detail)["seat"] if resigned else None
+    return found
 
 
 def render(result: dict[str, Any]) -> RenderableType:

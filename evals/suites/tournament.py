@@ -18,7 +18,7 @@ from arena.core.player import Player
 from arena.core.sanitise import one_line
 from arena.runs.job import Job
 from arena.runs.paths import CONFIG_JSON
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 from evals import report, sprt, swiss
 from evals.players import open_players
 from evals.schedule import PlannedMatch, gauntlet, round_robin, with_openings

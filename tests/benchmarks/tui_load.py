@@ -41,6 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import pyte
 import run_dirs
+from databases import read_rows
 from terminals import FRAME_END, Terminal, text_of
 
 from arena.config.base import find_toml, read_toml, validate
@@ -48,9 +49,10 @@ from arena.config.tournament import TournamentConfig
 from arena.config.train import TrainConfig
 from arena.runs.control import kill_run
 from arena.runs.launch import create_run, detach, job_command
+from arena.runs.paths import DB_NAME
 from arena.runs.record import process_start, read_record
 from arena.runs.rows import MatchRow, MetricRow, PartialRow, TurnRow
-from arena.runs.store import DB_NAME, RunStore
+from arena.runs.store import RunStore
 
 PAINT_MS, JOB_RATIO, GROWTH = 50.0, 0.97, 1.10
 EVENTS_A_SECOND = 200
@@ -118,8 +120,8 @@ def write(run_dir: Path) -> None:
 
 
 def store_last(run_dir: Path) -> int:
-    with sqlite3.connect(run_dir / DB_NAME) as db:
-        return int(db.execute("SELECT coalesce(max(step), 0) FROM metric").fetchone()[0])
+    ((step,),) = read_rows(run_dir / DB_NAME, "SELECT coalesce(max(step), 0) FROM metric")
+    return int(step)
 
 
 def metrics(step: int) -> list[MetricRow]:
@@ -413,8 +415,7 @@ def watching(root: Path, watched: bool, plots: bool) -> Iterator[Callable[[float
 def steps_of(run_dir: Path) -> list[tuple[float, int]]:
     """When each step was over."""
     query = "SELECT max(at), step FROM metric WHERE name = 'seconds_learn' GROUP BY step ORDER BY step"
-    with sqlite3.connect(f"file:{run_dir / DB_NAME}?mode=ro", uri=True) as db:
-        return db.execute(query).fetchall()
+    return read_rows(run_dir / DB_NAME, query)
 
 
 def last_step(run_dir: Path) -> int:

@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import signal
-import sqlite3
 import sys
 import time
 from collections import Counter
@@ -17,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers.fault_server import THOUGHT, FaultServer
+from servers.fault_server import FaultServer
+from servers.faults import THOUGHT
+from stored_rows import Matches, count_matches, match_rows
 
 from arena.core.match import play as play_match
 from arena.core.player import Player
 from arena.core.registry import GameSpec, game_ids, load_player
-from arena.runs.rows import MatchRow, TurnRow
-from arena.runs.store import RunReader, RunStore
+from arena.runs.reader import RunReader
+from arena.runs.store import RunStore
 from evals.runner import VOIDS_IN_A_ROW, Outcome, run_matches
 from evals.schedule import PlannedMatch, round_robin, schedule_pairs
 
@@ -69,18 +70,11 @@ class Game:
     seconds: float
 
     @property
-    def rows(self) -> list[tuple[MatchRow, list[TurnRow]]]:
+    def rows(self) -> Matches:
         """What is stored, but for times and the count of voids, in the order of the schedule."""
-        with RunReader(self.run_dir) as reader:
-            return [
-                (
-                    replace(match, id=0, at=0.0, seconds=0.0, voids=0),
-                    [replace(turn, seconds=0.0) for turn in reader.turns(match.id)],
-                )
-                for match in reader.all_matches()
-            ]
+        return [(replace(match, voids=0), turns) for match, turns in match_rows(self.run_dir)]
 
-    def rows_without(self, *names: str) -> list[tuple[MatchRow, list[TurnRow]]]:
+    def rows_without(self, *names: str) -> Matches:
         """Matches of all others, whatever their place in the schedule."""
         others = [item for item in self.rows if item[0].a not in names and item[0].b not in names]
         return [(replace(match, number=0), turns) for match, turns in others]
@@ -334,7 +328,7 @@ def test_while_one_server_hangs_everybody_else_plays_on(tmp_path: Path) -> None:
             playing = asyncio.create_task(play(tmp_path, schedule, 16))
             while server.requests["dead"] < 16:
                 await asyncio.sleep(0.02)
-            assert matches(tmp_path) == 3 * 2 * 40, "slots go to the dead player once nobody else needs them"
+            assert count_matches(tmp_path) == 3 * 2 * 40, "slots go to the dead player once nobody else needs them"
             playing.cancel()
             await asyncio.gather(playing, return_exceptions=True)
 
@@ -347,7 +341,7 @@ def test_a_model_that_hangs_does_not_hold_up_another_of_the_same_server(tmp_path
             dead, fine = (f"vllm:{model}@{server.url}?deadline=600" for model in ("dead", "fine"))
             schedule = schedule_pairs([KUHN], [(dead, "random"), (fine, "random")], 50, 0)
             playing = asyncio.create_task(play(tmp_path, schedule, 64))
-            while matches(tmp_path) < 100:
+            while count_matches(tmp_path) < 100:
                 await asyncio.sleep(0.05)
             playing.cancel()
             await asyncio.gather(playing, return_exceptions=True)
@@ -439,14 +433,6 @@ def new(out: Path, players: Sequence[str], pairs: int, *more: str) -> list[str]:
     return [*chosen, *game, "--out", str(out), "--json", *more]
 
 
-def matches(run_dir: Path) -> int:
-    try:
-        with sqlite3.connect(f"file:{run_dir / 'run.db'}?mode=ro", uri=True) as db:
-            return int(db.execute("SELECT count(*) FROM match").fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-
-
 def test_a_refused_key_stops_its_player_and_a_resume_with_a_good_one_ends_like_an_undisturbed_run(
     tmp_path: Path,
 ) -> None:
@@ -465,7 +451,7 @@ def test_a_refused_key_stops_its_player_and_a_resume_with_a_good_one_ends_like_a
             assert last.startswith("error: ")
             assert "of 48 matches are open" in last
             assert f"Resume: spiral-arena tournament --resume {tmp_path / 'run'}" in last
-            open_matches = 48 - matches(tmp_path / "run")
+            open_matches = 48 - count_matches(tmp_path / "run")
             assert f"error: {open_matches} of 48" in last
             server.script("dying", "ok*")
             code, out, err = await ended(await program("--resume", str(tmp_path / "run"), "--json", **keys))
@@ -492,7 +478,7 @@ def test_a_polite_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> 
             assert f"Resume: spiral-arena tournament --resume {tmp_path / 'run'}" in err
             server.script("dead", "ok*")
             code, out, _ = await ended(await program("--resume", str(tmp_path / "run"), "--json"))
-            assert (code, matches(tmp_path / "run")) == (0, 60)
+            assert (code, count_matches(tmp_path / "run")) == (0, 60)
 
     run(test())
 
@@ -507,10 +493,10 @@ def test_a_spent_budget_stops_its_players_and_a_resume_with_more_goes_on(tmp_pat
             assert "limit" in err.splitlines()[-1]
             assert f"Resume: spiral-arena tournament --resume {tmp_path / 'run'}" in err
             assert 5000 < server.tokens <= 8000
-            assert 0 < matches(tmp_path / "run") < 60
+            assert 0 < count_matches(tmp_path / "run") < 60
             more = ["--resume", str(tmp_path / "run"), "--max-tokens", "1000000", "--json"]
             code, out, err = await ended(await program(*more))
-            assert (code, matches(tmp_path / "run")) == (0, 60)
+            assert (code, count_matches(tmp_path / "run")) == (0, 60)
             booked = json.loads(out)["ledger"]
             assert sum(row["prompt_tokens"] + row["completion_tokens"] for row in booked) >= server.tokens
 

@@ -12,7 +12,6 @@ import platform
 import random
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -26,11 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import changing
+from stored_rows import Rows, count_matches, rows
 
 from arena.runs.damage import check_run
+from arena.runs.paths import DB_NAME
 from arena.runs.record import Status, read_record, run_status
-from arena.runs.rows import MatchRow, TruthRow, TurnRow
-from arena.runs.store import DB_NAME, RunReader
 
 PLAYERS = ("random", "optimal", "scripted")
 GAMES = ("tictactoe", "kuhn_poker")
@@ -79,28 +79,6 @@ def refusal(args: list[str], before: Callable[[], None] | None = None) -> str:
     return lines[0]
 
 
-Rows = tuple[list[tuple[MatchRow, list[TurnRow]]], list[TruthRow]]
-
-
-def rows(run_dir: Path) -> Rows:
-    """Everything that was stored but ids and times, in the order of the schedule."""
-    with RunReader(run_dir) as reader:
-        matches = [
-            (replace(match, id=0, at=0.0, seconds=0.0), [replace(turn, seconds=0.0) for turn in reader.turns(match.id)])
-            for match in reader.all_matches()
-        ]
-        return matches, sorted(reader.truths(), key=lambda row: (row.game, row.player, row.measure))
-
-
-def stored(run_dir: Path) -> int:
-    """Matches in the database right now; 0 where there is none yet."""
-    try:
-        with sqlite3.connect(f"file:{run_dir / DB_NAME}?mode=ro", uri=True) as db:
-            return int(db.execute("SELECT count(*) FROM match").fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-
-
 def play_undisturbed(run_dir: Path, pairs: int) -> tuple[Any, Rows]:
     result = json.loads(finish(start(run_dir, pairs)).stdout)
     found = rows(run_dir)
@@ -118,11 +96,11 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run killed in the middle: some matches stored, its log not yet in the database file."""
     run_dir = tmp_path_factory.mktemp("killed") / "run"
     process = subprocess.Popen(start(run_dir), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: stored(run_dir) >= 40, process)
+    wait_for(lambda: count_matches(run_dir) >= 40, process)
     process.send_signal(signal.SIGSTOP)
     process.kill()
     process.wait()
-    assert 40 <= stored(run_dir) < MATCHES
+    assert 40 <= count_matches(run_dir) < MATCHES
     return run_dir
 
 
@@ -133,7 +111,7 @@ def broken_off(killed: Path, tmp_path: Path) -> Path:
 
 
 def went_on(run_dir: Path, before: int) -> bool:
-    return stored(run_dir) > before
+    return count_matches(run_dir) > before
 
 
 def wait_for(what: Callable[[], bool], process: subprocess.Popen[Any], pause: float = 0.002) -> None:
@@ -171,7 +149,7 @@ def play_and_kill(run_dir: Path, kills: Kills, latest: float, rng: random.Random
     Half of the instants are counted from the process's start, half from when it has stored something.
     """
     while kills.take():
-        before = stored(run_dir)
+        before = count_matches(run_dir)
         process = subprocess.Popen(go_on(run_dir, MANY_PAIRS), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if rng.random() < 0.5:
             wait_for(partial(went_on, run_dir, before), process, 0.02)
@@ -183,7 +161,7 @@ def play_and_kill(run_dir: Path, kills: Kills, latest: float, rng: random.Random
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        kills.at_work.append((before, stored(run_dir)))
+        kills.at_work.append((before, count_matches(run_dir)))
 
 
 @pytest.mark.slow
@@ -222,7 +200,7 @@ def test_a_second_process_is_refused_in_a_line_and_the_first_one_does_not_notice
 ) -> None:
     run_dir = tmp_path / "run"
     first = subprocess.Popen(start(run_dir), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    wait_for(lambda: stored(run_dir) > 0, first)
+    wait_for(lambda: count_matches(run_dir) > 0, first)
     first.send_signal(signal.SIGSTOP)
     try:
         said = refusal(resume(run_dir))
@@ -282,12 +260,12 @@ def test_a_full_disk_is_told_in_a_line_and_what_is_stored_is_kept(
         run_dir = tmp_path / "disk" / "run"
         said = refusal(start(run_dir))
         assert "No space left" in said or "space" in said or "disk" in said, said
-        kept = stored(run_dir)
+        kept = count_matches(run_dir)
         if kilobytes >= 400:
             assert kept > 0
         if (run_dir / "run.json").exists():
             refusal(resume(run_dir))
-            assert stored(run_dir) >= kept
+            assert count_matches(run_dir) >= kept
         moved = Path(shutil.copytree(run_dir, tmp_path / "moved")) if run_dir.exists() else tmp_path / "moved"
     assert json.loads(finish(go_on(moved)).stdout) == undisturbed[0]
     assert rows(moved) == undisturbed[1]
@@ -382,9 +360,8 @@ def flip_text(run_dir: Path) -> None:
 def of_version(number: int) -> Callable[[Path], None]:
     def change(run_dir: Path) -> None:
         settle(run_dir)
-        with sqlite3.connect(run_dir / DB_NAME) as db:
+        with changing(run_dir / DB_NAME) as db:
             db.execute("UPDATE meta SET version = ?", (number,))
-        db.close()
         settle(run_dir)
 
     return change
@@ -392,9 +369,8 @@ def of_version(number: int) -> Callable[[Path], None]:
 
 def settle(run_dir: Path) -> None:
     """Bring the log into the database file."""
-    db = sqlite3.connect(run_dir / DB_NAME)
-    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    db.close()
+    with changing(run_dir / DB_NAME) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stored_rows import Matches, count_matches, match_rows
 
 from arena.runs.paths import RESULT_JSON
-from arena.runs.rows import MatchRow, TurnRow
-from arena.runs.store import DB_NAME, RunReader
 
 SERVER = Path(__file__).resolve().parents[1] / "servers" / "fault_server.py"
 BOTS = ["random", "scripted", "scripted?skill=1", "scripted?skill=0", "scripted?skill=0.5"]
@@ -38,34 +35,18 @@ def finish(*args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     return result
 
 
-def stored(run_dir: Path) -> int:
-    try:
-        with sqlite3.connect(f"file:{run_dir / DB_NAME}?mode=ro", uri=True) as db:
-            return int(db.execute("SELECT count(*) FROM match").fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-
-
-Rows = list[tuple[MatchRow, list[TurnRow]]]
-
-
-def rows(run_dir: Path, pairs: int | None = None) -> Rows:
-    """Everything that was stored but ids and timings, in schedule order; of the first `pairs` alone."""
-    with RunReader(run_dir) as reader:
-        return [
-            (replace(match, id=0, at=0.0, seconds=0.0), [replace(turn, seconds=0.0) for turn in reader.turns(match.id)])
-            for match in reader.all_matches()
-            if pairs is None or match.pair < pairs
-        ]
+def first_rows(run_dir: Path, pairs: int | None) -> Matches:
+    """The rows of the first `pairs` alone; of all where it is None."""
+    return [(match, turns) for match, turns in match_rows(run_dir) if pairs is None or match.pair < pairs]
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
-def undisturbed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, Rows]:
+def undisturbed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, Matches]:
     """A kind of tournament, its JSON and its rows, played one match at a time by nobody disturbed."""
     run_dir = tmp_path_factory.mktemp(request.param) / "run"
     done = finish(*COMMANDS[request.param], "--seed", "4", "--concurrency", "1", "--out", str(run_dir), "--json")
     result = json.loads(done.stdout)
-    return request.param, done.stdout, rows(run_dir, _counted(result))
+    return request.param, done.stdout, first_rows(run_dir, _counted(result))
 
 
 def _counted(result: dict[str, Any]) -> int | None:
@@ -74,42 +55,42 @@ def _counted(result: dict[str, Any]) -> int | None:
 
 @pytest.mark.parametrize("instant", range(2))
 def test_killed_at_any_instant_it_resumes_to_the_same_rows_and_json(
-    tmp_path: Path, undisturbed: tuple[str, str, Rows], instant: int
+    tmp_path: Path, undisturbed: tuple[str, str, Matches], instant: int
 ) -> None:
     kind, expected, expected_rows = undisturbed
     rng, run_dir = random.Random(f"{kind}/{instant}"), tmp_path / "run"
     args = [*COMMANDS[kind], "--seed", "4", "--concurrency", str(1 + instant * 7), "--out", str(run_dir)]
     for _ in range(2):
         process = subprocess.Popen(command(*args), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wanted, deadline = stored(run_dir) + rng.randrange(len(expected_rows) // 3), time.monotonic() + 60
-        while stored(run_dir) <= wanted and process.poll() is None:
+        wanted, deadline = count_matches(run_dir) + rng.randrange(len(expected_rows) // 3), time.monotonic() + 60
+        while count_matches(run_dir) <= wanted and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.001)
         time.sleep(rng.random() * 0.01)
         process.kill()
         process.wait()
         args = ["--resume", str(run_dir)]
-    assert stored(run_dir) > 0
+    assert count_matches(run_dir) > 0
     assert finish("--resume", str(run_dir), "--json").stdout == expected
-    assert rows(run_dir, _counted(json.loads(expected))) == expected_rows
+    assert first_rows(run_dir, _counted(json.loads(expected))) == expected_rows
     shown = json.loads((run_dir / RESULT_JSON).read_text())
-    count = stored(run_dir)
+    count = count_matches(run_dir)
     assert shown == {**json.loads(expected), "finished": True, "played": count, "planned": count}
     again = finish("--resume", str(run_dir))
     assert again.stderr == "", "a finished run plays nothing"
-    assert stored(run_dir) == count
+    assert count_matches(run_dir) == count
 
 
 @pytest.mark.parametrize("concurrency", ["2", "64"])
-def test_concurrency_changes_nothing(tmp_path: Path, undisturbed: tuple[str, str, Rows], concurrency: str) -> None:
+def test_concurrency_changes_nothing(tmp_path: Path, undisturbed: tuple[str, str, Matches], concurrency: str) -> None:
     kind, expected, expected_rows = undisturbed
     run_dir = tmp_path / "run"
     args = [*COMMANDS[kind], "--seed", "4", "--concurrency", concurrency, "--out", str(run_dir), "--json"]
     assert finish(*args).stdout == expected
-    assert rows(run_dir, _counted(json.loads(expected))) == expected_rows
+    assert first_rows(run_dir, _counted(json.loads(expected))) == expected_rows
 
 
-def test_each_shows_what_it_is(undisturbed: tuple[str, str, Rows]) -> None:
+def test_each_shows_what_it_is(undisturbed: tuple[str, str, Matches]) -> None:
     kind, expected, expected_rows = undisturbed
     result = json.loads(expected)
     played = [(row["a"], row["b"]) for row in result["results"]]
@@ -135,11 +116,11 @@ def test_a_test_that_is_decided_plays_few_pairs_more_and_an_undecided_one_all(tm
         finish(*pair, "--sprt", "elo0=0,elo1=100", "--concurrency", "8", "--out", str(tmp_path / "a"), "--json").stdout
     )
     assert result["sprt"]["verdict"] == "H1"
-    assert 2 * result["sprt"]["pairs"] <= stored(tmp_path / "a") <= 2 * result["sprt"]["pairs"] + 8
+    assert 2 * result["sprt"]["pairs"] <= count_matches(tmp_path / "a") <= 2 * result["sprt"]["pairs"] + 8
     result = json.loads(
         finish(*pair, "--sprt", "elo0=0,elo1=1", "--pairs", "30", "--out", str(tmp_path / "b"), "--json").stdout
     )
-    assert (result["sprt"]["verdict"], result["sprt"]["pairs"], stored(tmp_path / "b")) == ("open", 30, 60)
+    assert (result["sprt"]["verdict"], result["sprt"]["pairs"], count_matches(tmp_path / "b")) == ("open", 30, 60)
 
 
 def test_a_void_match_does_not_hold_the_test_up_for_long(tmp_path: Path) -> None:
@@ -156,7 +137,7 @@ def test_a_void_match_does_not_hold_the_test_up_for_long(tmp_path: Path) -> None
     result = json.loads(done.stdout)
     assert result["sprt"]["verdict"] == "H1"
     assert result["results"][0]["voids"] == 1
-    assert stored(tmp_path / "run") < 200
+    assert count_matches(tmp_path / "run") < 200
 
 
 def test_stopped_politely_between_two_rounds_it_goes_on_to_the_same_end(tmp_path: Path) -> None:
@@ -166,12 +147,12 @@ def test_stopped_politely_between_two_rounds_it_goes_on_to_the_same_end(tmp_path
     process = subprocess.Popen(
         command(*args, "--concurrency", "1", "--out", str(run_dir)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    while stored(run_dir) < 50 and process.poll() is None:
+    while count_matches(run_dir) < 50 and process.poll() is None:
         time.sleep(0.001)
     (run_dir / "stop").touch()
     process.communicate(timeout=60)
     assert process.returncode == 1
     shown = json.loads((run_dir / RESULT_JSON).read_text())
     assert (shown["finished"], shown["planned"]) == (False, 240)
-    assert 50 <= shown["played"] == stored(run_dir) < 240
+    assert 50 <= shown["played"] == count_matches(run_dir) < 240
     assert finish("--resume", str(run_dir), "--json").stdout == expected

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hostile_players import FLOODS, NAMING, Alternating, Bot, Crashing, Drawing, Flooding, Illegal, Stalling
 from rich.console import Console
+from stored_rows import match_rows
 
 from arena.config.base import validate
 from arena.config.tournament import TournamentConfig
@@ -22,8 +23,10 @@ from arena.core.player import Player, View
 from arena.core.registry import GameSpec
 from arena.core.sanitise import plain
 from arena.runs.damage import check_run
-from arena.runs.rows import MatchRow, PartialRow, TurnRow
-from arena.runs.store import DB_NAME, RunReader, RunStore
+from arena.runs.paths import DB_NAME
+from arena.runs.reader import RunReader
+from arena.runs.rows import PartialRow
+from arena.runs.store import RunStore
 from evals import featured
 from evals.export import to_csv, to_latex, to_markdown
 from evals.match_log import ANSWER_KEPT, KEPT, kept
@@ -48,14 +51,6 @@ def tournament(
     return outcome, build_result(run_dir)
 
 
-def rows(run_dir: Path) -> list[tuple[MatchRow, list[TurnRow]]]:
-    with RunReader(run_dir) as reader:
-        return [
-            (replace(match, id=0, at=0.0, seconds=0.0), [replace(turn, seconds=0.0) for turn in reader.turns(match.id)])
-            for match in reader.all_matches()
-        ]
-
-
 def line_of(result: dict[str, Any], a: str, b: str) -> dict[str, Any]:
     (line,) = [line for line in result["results"] if (line["a"], line["b"]) == (a, b)]
     return dict(line)
@@ -66,13 +61,13 @@ def test_a_crash_of_a_player_s_code_is_raised_and_what_was_played_is_kept(tmp_pa
     schedule = round_robin([TICTACTOE], names, 20, 1)
     with pytest.raises(RuntimeError, match="crashed at turn"):
         tournament(tmp_path / "r", [Bot(), Crashing(), Bot("other")], schedule)
-    stored = len(rows(tmp_path / "r"))
+    stored = len(match_rows(tmp_path / "r"))
     assert 0 < stored < len(schedule)
     outcome, result = tournament(tmp_path / "r", [Bot(), Crashing(healed=True), Bot("other")], schedule)
     assert outcome.played == len(schedule) - stored
     whole = tournament(tmp_path / "whole", [Bot(), Crashing(healed=True), Bot("other")], schedule)[1]
     assert result == whole
-    assert rows(tmp_path / "r") == rows(tmp_path / "whole")
+    assert match_rows(tmp_path / "r") == match_rows(tmp_path / "whole")
 
 
 def test_a_player_that_never_answers_keeps_nobody_else_waiting_and_a_stop_ends_it(tmp_path: Path) -> None:
@@ -120,7 +115,7 @@ def test_a_player_that_is_illegal_first_and_legal_then_plays_like_any_other(tmp_
     ]
     assert all(
         [turn.attempt for turn in turns if turn.seat == match.seat_a] == [0, 1] * (len(turns) // 3) or match.turns % 2
-        for match, turns in rows(tmp_path / "tried")
+        for match, turns in match_rows(tmp_path / "tried")
     )
 
 
@@ -134,12 +129,12 @@ def test_a_flood_is_read_in_time_and_stored_cut(tmp_path: Path, monkeypatch: pyt
     assert (tmp_path / "r" / DB_NAME).stat().st_size < 16_000_000
     line = line_of(result, "bot", "flooding")
     assert (line["forfeits_a"], line["forfeits_b"]) == (0, 0 if flood in NAMING else 2)
-    for _, turns in rows(tmp_path / "r"):
+    for _, turns in match_rows(tmp_path / "r"):
         for turn in turns:
             assert max(len(turn.text), len(turn.thought)) <= KEPT + 40
             assert max(len(turn.answer), len(turn.illegal)) <= ANSWER_KEPT + 40
             assert len(turn.illegal) < 1_000
-    floods = [turn.text for _, turns in rows(tmp_path / "r") for turn in turns if len(turn.text) > 100]
+    floods = [turn.text for _, turns in match_rows(tmp_path / "r") for turn in turns if len(turn.text) > 100]
     assert floods
     assert all(text.endswith(" more characters)") for text in floods)
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from stored_rows import count_matches
 
 from arena.runs.paths import RESULT_JSON
-from arena.runs.store import DB_NAME
 
 COMMANDS = {
     "head-to-head": ["scripted", "random", "scripted?skill=1", "--game", "tictactoe", "snake", "--pairs", "40"],
@@ -31,31 +30,23 @@ def finish(*args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     return result
 
 
-def stored(run_dir: Path) -> int:
-    try:
-        with sqlite3.connect(f"file:{run_dir / DB_NAME}?mode=ro", uri=True) as db:
-            return int(db.execute("SELECT count(*) FROM match").fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-
-
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_killed_twice_it_resumes_to_the_same_json_and_is_exported(tmp_path: Path, kind: str) -> None:
     undisturbed = finish(kind, *COMMANDS[kind], "--seed", "2", "--out", str(tmp_path / "calm"), "--json").stdout
-    total, run_dir, rng = stored(tmp_path / "calm"), tmp_path / "run", random.Random(kind)
+    total, run_dir, rng = count_matches(tmp_path / "calm"), tmp_path / "run", random.Random(kind)
     arguments = [*COMMANDS[kind], "--seed", "2", "--concurrency", "3", "--out", str(run_dir)]
     for _ in range(2):
         process = subprocess.Popen(command(kind, *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wanted, deadline = stored(run_dir) + rng.randrange(1, total // 3), time.monotonic() + 60
-        while stored(run_dir) < wanted and process.poll() is None:
+        wanted, deadline = count_matches(run_dir) + rng.randrange(1, total // 3), time.monotonic() + 60
+        while count_matches(run_dir) < wanted and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.002)
         process.kill()
         process.wait()
         arguments = ["--resume", str(run_dir)]
-    assert 0 < stored(run_dir) < total
+    assert 0 < count_matches(run_dir) < total
     assert finish(kind, "--resume", str(run_dir), "--json").stdout == undisturbed
-    assert stored(run_dir) == total
+    assert count_matches(run_dir) == total
     progress = {"finished": True, "played": total, "planned": total}
     assert json.loads((run_dir / RESULT_JSON).read_text()) == {**json.loads(undisturbed), **progress}
     again = finish(kind, "--resume", str(run_dir))

@@ -7,21 +7,18 @@ import os
 import random
 import resource
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stored_rows import Rows, count_matches, rows
 
 from arena.runs.lock import run_lock
-from arena.runs.paths import RESULT_JSON
+from arena.runs.paths import DB_NAME, RESULT_JSON
 from arena.runs.record import read_record, run_status
-from arena.runs.rows import MatchRow, TruthRow, TurnRow
-from arena.runs.store import DB_NAME, RunReader
 
 PLAYERS = ("random", "optimal", "scripted")
 GAMES = ("tictactoe", "kuhn_poker")
@@ -49,19 +46,6 @@ def finish(command: list[str], code: int = 0) -> subprocess.CompletedProcess[str
     return result
 
 
-Rows = tuple[list[tuple[MatchRow, list[TurnRow]]], list[TruthRow]]
-
-
-def rows(run_dir: Path) -> Rows:
-    """Everything that was stored but ids and timings, in schedule order."""
-    with RunReader(run_dir) as reader:
-        matches = [
-            (replace(match, id=0, at=0.0, seconds=0.0), [replace(turn, seconds=0.0) for turn in reader.turns(match.id)])
-            for match in reader.all_matches()
-        ]
-        return matches, sorted(reader.truths(), key=lambda row: (row.game, row.player, row.measure))
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Rows]:
     """The result and the rows of a run that nobody disturbed, one match at a time."""
@@ -71,18 +55,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Rows]:
     return result, rows(run_dir)
 
 
-def stored(run_dir: Path) -> int:
-    """Matches in the database right now; 0 where there is none yet."""
-    try:
-        with sqlite3.connect(f"file:{run_dir / DB_NAME}?mode=ro", uri=True) as db:
-            return int(db.execute("SELECT count(*) FROM match").fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-
-
 def wait_for_matches(run_dir: Path, process: subprocess.Popen[bytes], count: int) -> None:
     deadline = time.monotonic() + 120
-    while stored(run_dir) < count and process.poll() is None:
+    while count_matches(run_dir) < count and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.002)
 
@@ -94,14 +69,14 @@ def test_killed_at_any_instant_it_resumes_to_the_same_rows_and_table(
     rng, run_dir, command = random.Random(instant), tmp_path / "run", start(tmp_path / "run")
     for _ in range(2):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for_matches(run_dir, process, stored(run_dir) + rng.randrange(MATCHES // 2))
+        wait_for_matches(run_dir, process, count_matches(run_dir) + rng.randrange(MATCHES // 2))
         time.sleep(rng.random() * 0.01)
         process.kill()
         process.wait()
-        before = stored(run_dir)
+        before = count_matches(run_dir)
         command = resume(run_dir) if (run_dir / "run.json").exists() else start(run_dir)
     result = json.loads(finish(command).stdout)
-    assert stored(run_dir) == MATCHES >= before
+    assert count_matches(run_dir) == MATCHES >= before
     assert (result, rows(run_dir)) == undisturbed
     progress = {"finished": True, "played": MATCHES, "planned": MATCHES}
     assert json.loads((run_dir / RESULT_JSON).read_text()) == {**result, **progress}
@@ -136,9 +111,9 @@ def test_a_polite_stop_saves_says_how_to_resume_and_loses_nothing(
     assert (process.returncode, out) == (1, "")
     assert f"spiral-arena tournament --resume {run_dir}" in err
     assert run_status(run_dir, read_record(run_dir)) == "stopped"
-    assert stored(run_dir) >= 3
+    assert count_matches(run_dir) >= 3
     shown = json.loads((run_dir / RESULT_JSON).read_text())
-    assert (shown["finished"], shown["played"], shown["planned"]) == (False, stored(run_dir), MATCHES)
+    assert (shown["finished"], shown["played"], shown["planned"]) == (False, count_matches(run_dir), MATCHES)
     assert json.loads(finish(resume(run_dir, "--concurrency", "3")).stdout) == undisturbed[0]
     assert rows(run_dir) == undisturbed[1]
     assert run_status(run_dir, read_record(run_dir)) == "finished"
@@ -169,7 +144,7 @@ def test_out_of_disk_it_says_so_in_one_line_and_goes_on_later(tmp_path: Path, un
     assert failed.returncode == 1
     assert failed.stderr.startswith("error: ")
     assert failed.stderr.count("\n") == 1
-    assert 0 < stored(run_dir) < MATCHES
+    assert 0 < count_matches(run_dir) < MATCHES
     assert json.loads(finish(resume(run_dir)).stdout) == undisturbed[0]
     assert rows(run_dir) == undisturbed[1]
 

@@ -26,8 +26,8 @@ from training_runs import (
 )
 
 from arena.runs.checkpoints import list_checkpoints
+from arena.runs.reader import RunReader
 from arena.runs.record import read_record, run_status
-from arena.runs.store import RunReader
 
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 STEPS = 12

@@ -9,7 +9,7 @@ import pytest
 from model_servers import TINY, Server, tournament, transformers_serve, turns_of
 
 from arena.core.registry import load_player
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 
 pytestmark = pytest.mark.slow
 

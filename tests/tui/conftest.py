@@ -57,5 +57,5 @@ def all_runs(root: Path) -> Path:
 
 
 def make_app(root: Path, settings: Settings | None = None) -> ArenaApp:
-    """The app as the tests want it: without motion, the clock standing still."""
-    return ArenaApp(root, settings, motion=False, clock=lambda: run_dirs.NOW)
+    """The app as the tests want it: without motion, its clocks standing still."""
+    return ArenaApp(root, settings, motion=False, clock=lambda: run_dirs.NOW, ticks=lambda: 0.0)

@@ -32,6 +32,7 @@ from arena.tui.collect.apis import find_apis
 from arena.tui.collect.entrants import Draft, check, read_offer
 from arena.tui.collect.results import parse
 from arena.tui.collect.spending import NOTHING, read_spending
+from arena.tui.collect.sprt import Sprt
 from arena.tui.screens.ledger import LedgerScreen
 from arena.tui.screens.live import LiveScreen
 from arena.tui.screens.new_match import NewMatchScreen
@@ -558,7 +559,17 @@ def test_result_tells_round_test_warnings_and_alpha_rank(root: Path) -> None:
         "finished": False,
         "format": "swiss",
         "rounds": [{"round": 2, "a": "random", "b": None}, {"round": 2, "a": "ckpt:tiny", "b": "scripted"}],
-        "sprt": {"verdict": "H1", "pairs": 40, "llr": 3.0, "lower": -2.94, "upper": 2.94, "elo0": 0, "elo1": 30},
+        "sprt": {
+            "verdict": "H1",
+            "pairs": 40,
+            "llr": 3.0,
+            "lower": -2.94,
+            "upper": 2.94,
+            "elo0": 0,
+            "elo1": 30,
+            "alpha": 0.05,
+            "beta": 0.05,
+        },
         "alpha_rank": [{"player": "random", "mass": 0.25, "low": 0.1, "high": 0.4}],
         "warnings": [
             {"kind": "few_distinct", "game": row["game"], "a": row["a"], "b": row["b"], "message": "Few."},
@@ -567,10 +578,10 @@ def test_result_tells_round_test_warnings_and_alpha_rank(root: Path) -> None:
     }
     found = parse(result)
     assert found.format == "swiss"
-    test = "SPRT: H1 accepted after 40 pairs; H0 ≤ 0 Elo, H1 ≥ 30; log-likelihood ratio +3.00, between −2.94 and +2.94."
-    assert found.notes == (test, "Round 2. random sits out.")
+    assert found.test == Sprt(0, 30, 0.05, 0.05, "H1", 40, 3.0, -2.94, 2.94)
+    assert found.notes == ("Round 2. random sits out.",)
     assert found.warnings == ("Few.", "Fewer.")
-    assert parse(result | {"finished": True}).notes == (test,)
+    assert parse(result | {"finished": True}).notes == ()
     assert found.meetings[row["game"], row["a"], row["b"]].few
     assert found.meetings[row["game"], row["b"], row["a"]].few
     masses = {one.player: one.mass for one in found.standings}

@@ -157,8 +157,7 @@ def test_form(root: Path, snap_compare: SnapCompare, size: tuple[int, int], form
         await wait_for(
             pilot, lambda: app.screen.query("#total") and str(app.screen.query_one("#total", Static).content)
         )
-        app.screen.query_one("FormatField").chosen = format  # type: ignore[attr-defined]
-        app.screen.query_one("MatchFields")._show_format()  # type: ignore[attr-defined]
+        app.screen.query_one("FormatField").action_set(format)  # type: ignore[attr-defined]
         app.screen.query_one("#players", Table).move_to("gemini:MODEL")
         await pilot.press("space", *"gemini-2.5-flash")
         await wait_for(pilot, lambda: "no limit" in str(app.screen.query_one("#total", Static).content))

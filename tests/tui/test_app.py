@@ -32,7 +32,7 @@ from arena.tui.format import bar, count, duration, figure, number, pace, sparkli
 from arena.tui.screens.base import ErrorLine
 from arena.tui.screens.help import HelpScreen
 from arena.tui.screens.runs import RunsScreen
-from arena.tui.settings import Settings, load_settings
+from arena.tui.settings import Settings, keep_theme, load_settings
 from arena.tui.text import join, line, show
 from arena.tui.widgets.footer import KeyBar
 from arena.tui.widgets.table import Table
@@ -177,6 +177,8 @@ def test_a_theme_chosen_in_the_palette_is_kept_until_the_settings_change(all_run
     settings.write_text('theme = "nord"\n')
     os.utime(settings, ns=(later, later))
     assert load_settings().theme == "nord"
+    keep_theme("arena-light")
+    assert load_settings().theme == "arena-light", "though the clock went back since the settings were written"
 
 
 @pytest.mark.parametrize("theme", ["arena-dark", "arena-light", "ansi-dark", "ansi-light", "nord"])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from databases import changing
 from match_runs import AT, BLUNDER, HOSTILE, KUHN, many, match_run, partial, played, run_of
 
 from arena.core.errors import ArenaError
 from arena.runs.matches import MatchReader, Search
-from arena.runs.store import DB_NAME, RunStore
+from arena.runs.paths import DB_NAME
+from arena.runs.store import RunStore
 from arena.tui.collect.matches import (
     Match,
     Wanted,
@@ -276,13 +277,12 @@ def test_a_hundred_thousand_matches_are_paged_and_searched_at_once(root: Path) -
 
 def test_looking_never_waits_for_a_writer_nor_makes_it_wait(root: Path) -> None:
     run_dir = run_of(root / "run", [played(BLUNDER)], [partial(played(BLUNDER, number=2), 2)], end="")
-    writer = sqlite3.connect(run_dir / DB_NAME, isolation_level=None)
-    writer.execute("BEGIN IMMEDIATE")
-    writer.execute("DELETE FROM partial")
-    began = time.perf_counter()
-    assert look(Wanted(run_dir), root).match is not None
-    with MatchReader(run_dir) as reader:
-        assert reader.newest(1)[0].at == AT
-        writer.execute("COMMIT")
-    assert time.perf_counter() - began < 1
-    writer.close()
+    with changing(run_dir / DB_NAME) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("DELETE FROM partial")
+        began = time.perf_counter()
+        assert look(Wanted(run_dir), root).match is not None
+        with MatchReader(run_dir) as reader:
+            assert reader.newest(1)[0].at == AT
+            writer.commit()
+        assert time.perf_counter() - began < 1

@@ -20,10 +20,10 @@ import run_dirs
 from conftest import make_app
 from textual.pilot import Pilot
 
-from arena.runs.paths import RECORD
+from arena.runs.paths import DB_NAME, RECORD
 from arena.runs.record import process_start, read_record
 from arena.runs.rows import PartialRow
-from arena.runs.store import DB_NAME, RunStore
+from arena.runs.store import RunStore
 from arena.tui.app import ArenaApp
 from arena.tui.screens.base import ErrorLine
 from arena.tui.widgets.table import Table

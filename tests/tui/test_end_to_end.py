@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from databases import read_rows
 from terminals import Terminal
 
 from arena.core.errors import UsageError
 from arena.runs.control import kill_run
+from arena.runs.paths import DB_NAME
 from arena.runs.paths import run_dirs as found_runs
-from arena.runs.store import DB_NAME
 
 SHORT = """
 name = "from-a-file"
@@ -52,8 +52,7 @@ def test_launch_watch_play_stop_and_leave(tmp_path: Path) -> None:
         terminal.press("q")
         assert terminal.end() == 0
         assert "continue" not in terminal.data[-200:].decode()
-    with sqlite3.connect(run_dir / DB_NAME) as db:
-        events = [kind for (kind,) in db.execute("SELECT kind FROM event ORDER BY id")]
+    events = [kind for (kind,) in read_rows(run_dir / DB_NAME, "SELECT kind FROM event ORDER BY id")]
     assert (events[0], events[-1]) == ("started", "stopped")
     assert processes_below(tmp_path) == []
     assert not Path("state/spiral-arena/tui.log").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 from arena.cli.importing import _config
 from arena.runs.launch import create_run
 from arena.tui.app import ArenaApp
-from arena.tui.collect.results import ResultsReader
+from arena.tui.collect.evaluation import ResultsReader
 from arena.tui.collect.runs import read_row
 from arena.tui.collect.tables import TablesReader
 from arena.tui.screens.tournament import TournamentScreen

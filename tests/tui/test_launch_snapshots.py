@@ -150,11 +150,22 @@ def test_presets(root: Path, snap_compare: SnapCompare, size: tuple[int, int]) -
 def test_toml_and_dry_run(root: Path, snap_compare: SnapCompare, size: tuple[int, int]) -> None:
     device = {"device": "H100 80 GB", "memory_bytes": 80 * 10**9, "needed_bytes": 92 * 10**9}
     here = {"device": "this CPU", "memory_bytes": 25 * 10**9, "needed_bytes": 10**9}
+    hostile = "gemini-flash-lite-latest[b]\x1b[31m?max_tokens=2048"
     times = {"seconds_collect": 2.5, "seconds_learn": 2.0, "seconds_total": 1365.0}
     found = {
         "model": {"parameters": 673_000},
         "tokens": {"prompt": 60_000, "reply": 50_000, "trained": 109_000, "total": 66_500_000},
         "devices": [device | times, here | times],
+        "apis": [
+            {
+                "player": f"gemini:{hostile}",
+                "requests": 54_000,
+                "prompt_tokens": 9_550_400,
+                "completion_tokens": 110_592_000,
+                "cost": 47.25,
+            },
+        ],
+        "api_limits": [{"step": None}, {"step": 134}],
     }
 
     async def before(pilot: Pilot[None]) -> None:

@@ -22,9 +22,10 @@ from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from arena.runs.paths import run_dirs
+from arena.runs.paths import DB_NAME, run_dirs
+from arena.runs.reader import RunReader
 from arena.runs.record import read_record
-from arena.runs.store import DB_NAME, RunReader, RunStore
+from arena.runs.store import RunStore
 from arena.tui.app import ArenaApp
 from arena.tui.screens.base import ErrorLine
 from arena.tui.screens.live import LiveScreen

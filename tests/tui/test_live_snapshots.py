@@ -12,7 +12,7 @@ from match_runs import BLUNDER, KUHN, match_run, partial, played, run_of
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from arena.runs.store import DB_NAME
+from arena.runs.paths import DB_NAME
 from arena.tui.app import ArenaApp
 from arena.tui.collect.matches import Seen
 from arena.tui.screens.base import ErrorLine

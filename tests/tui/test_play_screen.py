@@ -22,9 +22,9 @@ from arena.core.registry import GameSpec
 from arena.games import tictactoe
 from arena.oracles.tictactoe import optimal_actions
 from arena.runs.paths import run_dirs, stop_asked
+from arena.runs.reader import RunReader
 from arena.runs.record import read_record
 from arena.runs.requests import RequestReader
-from arena.runs.store import RunReader
 from arena.tui.app import ArenaApp
 from arena.tui.collect.play import Play, start
 from arena.tui.screens.base import ErrorLine
@@ -373,6 +373,22 @@ def test_thoughts_of_an_open_game_are_shown_when_asked_for(match: Path, root: Pa
         await pilot.press("t")
         assert "corner" not in text_of(app)
         assert "Let me see" not in text_of(app)
+
+    run(root, steps)
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+def test_how_long_the_opponent_thinks_is_told_though_the_clock_jumps(match: Path, root: Path, jump: int) -> None:
+    play_dirs.asked(match, "4")
+    gone_by = [0.0]
+
+    async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
+        app.ticks = lambda: gone_by[0]
+        app.open_run(match)
+        await wait_for(pilot, lambda: "random is thinking… 3 s" in text_of(app))
+        app.clock = lambda: play_dirs.NOW + jump
+        gone_by[0] = 4.0
+        await wait_for(pilot, lambda: "random is thinking… 7 s" in text_of(app))
 
     run(root, steps)
 

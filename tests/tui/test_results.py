@@ -15,17 +15,19 @@ from typing import Any
 import pytest
 import run_dirs
 import tournament_runs
+from databases import changing
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arena.core.errors import ArenaError
-from arena.runs.paths import RESULT_JSON
-from arena.runs.store import RunReader
+from arena.runs.paths import DB_NAME, RESULT_JSON
+from arena.runs.reader import RunReader
 from arena.tui.collect.entrants import Draft, check, read_offer
+from arena.tui.collect.evaluation import ResultsReader
 from arena.tui.collect.meeting import Place, read_page
 from arena.tui.collect.paces import estimate
 from arena.tui.collect.result_jobs import compute, export
-from arena.tui.collect.results import ALL_GAMES, ResultsReader, parse
+from arena.tui.collect.results import ALL_GAMES, parse
 from arena.tui.widgets.standings import (
     change_lines,
     make_grid,
@@ -336,6 +338,15 @@ def test_time_is_estimated_from_finished_tournaments_of_such_players(root: Path)
     assert other is not None
     assert not other.same_games
     assert estimate(pasts, data | {"players": ["random", "ckpt:tiny"]}, 500) is None
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+def test_a_clock_that_jumped_in_a_past_tournament_changes_no_estimate(root: Path, jump: int) -> None:
+    run = tournament_runs.played(root / "a", players=["random", "optimal"], games=[TTT], pairs=10)
+    with changing(run / DB_NAME) as db:
+        db.execute("UPDATE match SET at = at + ? WHERE id > 10", (jump,))
+    (past,) = read_offer(root).pasts
+    assert past.pace == pytest.approx(0.016, abs=0.001)
 
 
 def test_nothing_heavy_is_imported() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -16,14 +15,15 @@ import pytest
 import run_details
 import run_dirs
 from conftest import make_app, wait_for
+from databases import changing
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from arena.runs.paths import CONFIG_JSON
+from arena.runs.paths import CONFIG_JSON, DB_NAME
 from arena.runs.paths import run_dirs as found_runs
 from arena.runs.record import read_record
 from arena.runs.rows import MetricRow
-from arena.runs.store import DB_NAME, RunStore
+from arena.runs.store import RunStore
 from arena.tui.app import ArenaApp
 from arena.tui.curves import shown
 from arena.tui.screens.base import ErrorLine, TitleBar
@@ -446,7 +446,7 @@ def test_before_the_first_step_it_says_what_it_waits_for(root: Path) -> None:
 
 def test_a_run_that_ended_without_figures_says_so(root: Path) -> None:
     run_dir = run_dirs.training(root / "a", 3, of=5, end="failed", message="no such [model]")
-    with sqlite3.connect(run_dir / DB_NAME) as db:
+    with changing(run_dir / DB_NAME) as db:
         db.execute("DELETE FROM metric")
 
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:

@@ -13,7 +13,7 @@ import run_dirs
 from conftest import make_app, wait_for
 from textual.pilot import Pilot
 
-from arena.runs.store import DB_NAME
+from arena.runs.paths import DB_NAME
 from arena.tui.app import ArenaApp
 from arena.tui.collect.training import Training
 from arena.tui.screens.base import ErrorLine, TitleBar

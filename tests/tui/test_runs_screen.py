@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import run_dirs
 from conftest import make_app, wait_for
+from databases import changing
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from arena.runs.paths import stop_asked
+from arena.runs.paths import DB_NAME, stop_asked
 from arena.runs.record import read_record, run_status
 from arena.tui.app import ArenaApp
 from arena.tui.collect.runs import RunRow, RunScanner, preview
@@ -24,6 +25,7 @@ from arena.tui.screens.base import ErrorLine, TitleBar
 from arena.tui.screens.confirm import AskScreen, ConfirmScreen
 from arena.tui.screens.runs import RunsScreen
 from arena.tui.settings import state_dir
+from arena.tui.widgets import run_preview
 from arena.tui.widgets.table import Table
 
 Steps = Callable[[ArenaApp, Pilot[None]], Awaitable[None]]
@@ -113,15 +115,41 @@ def test_progress_time_left_and_headline_come_from_the_stored_rows(all_runs: Pat
     assert rows["kuhn-ttt-6"].seconds_left is None
 
 
-def test_a_clock_that_went_back_tells_no_time(root: Path) -> None:
-    import sqlite3
+@pytest.mark.parametrize("jump", [-7200, -60, 3600])
+def test_a_clock_that_jumps_changes_neither_pace_nor_time_left(root: Path, jump: int) -> None:
+    training, tournament = root / "a", root / "b"
+    run_dirs.training(training, 40, end="")
+    run_dirs.tournament(tournament, 20, end="")
+    sound = {row.id: row for row in RunScanner(root).scan().rows}
+    assert sound["a"].pace == pytest.approx(run_dirs.STEP_SECONDS)
+    with changing(training / DB_NAME) as db:
+        db.execute("UPDATE metric SET at = at + ? WHERE step > 30", (jump,))
+    with changing(tournament / DB_NAME) as db:
+        db.execute("UPDATE match SET at = at + ? WHERE id > 12", (jump,))
+    for row in RunScanner(root).scan().rows:
+        assert row.pace == pytest.approx(sound[row.id].pace, rel=0.05)
+        assert row.seconds_left == pytest.approx(sound[row.id].seconds_left, rel=0.05)
 
-    run_dir = run_dirs.training(root / "a", 40, end="")
-    with sqlite3.connect(run_dir / "run.db") as db:
-        db.execute("UPDATE metric SET at = at - 60 WHERE step > 30")
+
+def test_a_run_that_ended_before_it_began_is_not_said_to_have_taken_any_time(root: Path) -> None:
+    run_dir = run_dirs.training(root / "a", 40)
     (row,) = RunScanner(root).scan().rows
-    assert row.pace is None
-    assert row.seconds_left is None
+    assert row.took(0.0) == 40 * run_dirs.STEP_SECONDS, "however the clock stands now"
+    assert "took 1:20" in run_preview.about(row, None, run_dirs.NOW, 60).plain
+    with changing(run_dir / DB_NAME) as db:
+        db.execute("UPDATE event SET at = at - 7200 WHERE kind = 'finished'")
+    (row,) = RunScanner(root).scan().rows
+    shown = run_preview.about(row, None, run_dirs.NOW, 60).plain
+    assert row.took(run_dirs.NOW) is None
+    assert "started" in shown
+    assert "took" not in shown
+
+
+def test_an_age_is_not_told_where_the_clock_went_back_behind_the_start(root: Path) -> None:
+    run_dirs.tournament(root / "b", 20)
+    (row,) = RunScanner(root).scan().rows
+    assert "for 1:00" in run_preview.about(row, None, run_dirs.NOW, 60).plain
+    assert ", for" not in run_preview.about(row, None, run_dirs.NOW - 3600, 60).plain
 
 
 def test_the_pane_follows_the_cursor(all_runs: Path) -> None:

@@ -15,10 +15,10 @@ import run_dirs
 import tournament_runs
 
 from arena.core.errors import ArenaError
-from arena.runs.paths import RECORD, RESULT_JSON
+from arena.runs.paths import DB_NAME, RECORD, RESULT_JSON
 from arena.runs.record import read_record
 from arena.runs.rows import MetricRow
-from arena.runs.store import DB_NAME, RunStore
+from arena.runs.store import RunStore
 from arena.tui.collect.table_kinds import API, HEAD_TO_HEAD, KINDS, OOD, REASONING, SCORES, TRUTH
 from arena.tui.collect.tables import Tables, TablesReader
 from arena.tui.sheet import Counts, Figure, Sheet

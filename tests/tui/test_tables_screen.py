@@ -458,6 +458,17 @@ def test_a_directory_is_no_file(some: Path, name: str) -> None:
     show(some, steps)
 
 
+def test_a_home_directory_of_nobody_is_no_crash_while_it_is_typed(some: Path) -> None:
+    async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
+        await pilot.press("e")
+        app.screen.query_one(Input).value = "~nobody-of-that-name/table.md"
+        await pilot.pause()
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: "Cannot write" in toasts(app))
+
+    show(some, steps)
+
+
 def test_the_dialog_copies_and_closes(some: Path) -> None:
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
         await pilot.press("e", "c")

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from arena.tui.app import ArenaApp
-from arena.tui.collect.results import Evaluation
+from arena.tui.collect.evaluation import Evaluation
 from arena.tui.screens.meeting import MeetingScreen
 from arena.tui.screens.tournament import TournamentScreen
 

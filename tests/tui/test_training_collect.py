@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
 import run_details
 import run_dirs
+from databases import changing
 
 from arena.core.errors import ArenaError, UsageError
-from arena.runs.paths import CONFIG_JSON
+from arena.runs.paths import CONFIG_JSON, DB_NAME
 from arena.runs.rows import HealthRow, MetricRow
-from arena.runs.store import DB_NAME, RunStore
+from arena.runs.store import RunStore
 from arena.tui.collect import training as collect
 from arena.tui.collect.charts import Key, charts
 from arena.tui.collect.gains import change, gains
@@ -58,7 +58,7 @@ def test_rows_are_read_once_and_then_their_news(root: Path) -> None:
     run_dir = run_dirs.training(root / "a", 30, end="")
     reader = TrainingReader(run_dir)
     first = reader.read()
-    with sqlite3.connect(run_dir / DB_NAME) as db:
+    with changing(run_dir / DB_NAME) as db:
         db.execute("DELETE FROM metric WHERE id < (SELECT max(id) FROM metric)")
     again = reader.read()
     assert again.charts is first.charts, "nothing new, nothing made again"

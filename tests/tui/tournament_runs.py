@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import random
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import run_dirs
+from databases import changing
 
 from arena.config.base import read_json
 from arena.config.tournament import HeadToHeadConfig, OodConfig, PairsConfig, TournamentConfig
 from arena.runs.launch import create_run
-from arena.runs.paths import CONFIG_JSON
+from arena.runs.paths import CONFIG_JSON, DB_NAME
 from arena.runs.record import process_start, read_record
 from arena.runs.rows import MatchRow, TruthRow, TurnRow
-from arena.runs.store import DB_NAME, RunStore
+from arena.runs.store import RunStore
 from evals.result_file import ResultFile
 from evals.schedule import PlannedMatch
 from evals.suites import head_to_head, ood, tournament
@@ -51,9 +51,10 @@ def played(
     end: str = "finished",
     result: bool = True,
     message: str = "",
+    **options: Any,
 ) -> Path:
     """A tournament of which `share` of the matches is stored; earlier players do better."""
-    config = TournamentConfig(players=list(players), games=list(games), pairs=pairs)
+    config = TournamentConfig(players=list(players), games=list(games), pairs=pairs, **options)
     return _write(run_dir, config, tournament, share, end, result, message)
 
 
@@ -137,7 +138,7 @@ def _truths(players: Sequence[str]) -> list[TruthRow]:
 
 
 def _settle(run_dir: Path, ended: float, alive: bool) -> None:
-    with closing(sqlite3.connect(run_dir / DB_NAME)) as db, db:
+    with changing(run_dir / DB_NAME) as db:
         db.execute("UPDATE event SET at = CASE kind WHEN 'started' THEN ? ELSE ? END", (BASE, ended))
     record = replace(read_record(run_dir), started_at=BASE, pid=2**22 + 1, pid_start="gone")
     if alive:

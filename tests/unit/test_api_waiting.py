@@ -69,6 +69,12 @@ def test_a_date_counts_by_the_servers_own_clock() -> None:
     assert 15 < found <= 20
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_date_by_a_clock_that_is_hours_off_is_no_wait(hours: int) -> None:
+    asked = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
+    assert asked_wait({"retry-after": asked}) is None, "neither at once, again and again, nor for an hour"
+
+
 class Clock:
     def __init__(self) -> None:
         self.time = 1000.0

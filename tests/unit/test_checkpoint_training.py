@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from databases import changing
 from training_runs import assert_same_run, checkpoint, finish, new_run, rows, steps_stored, train
 
 from arena.core.registry import load_player
 from arena.runs.checkpoints import list_checkpoints, resolve
-from arena.runs.paths import CONFIG_JSON
-from arena.runs.store import RunReader
+from arena.runs.paths import CONFIG_JSON, DB_NAME
+from arena.runs.reader import RunReader
 
 SETTINGS = ("steps=4", "checkpoint_every=2", "evaluation.every=0", "evaluation.opponents=['random']")
 
@@ -32,12 +33,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, small_model: Path) -> Pat
 @pytest.fixture
 def cut_short(finished: Path, tmp_path: Path) -> Path:
     """A copy of the run, as if it had been killed after its last checkpoint."""
-    import sqlite3
-
     run_dir = Path(shutil.copytree(finished, tmp_path / "copy"))
-    with sqlite3.connect(run_dir / "run.db") as db:
+    with changing(run_dir / DB_NAME) as db:
         db.execute("DELETE FROM event WHERE kind = 'finished'")
-    db.close()
     return run_dir
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,11 +12,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from databases import changing
 
 from arena.core.errors import ArenaError
 from arena.runs.damage import check_files, check_run, checksum
+from arena.runs.paths import DB_NAME
+from arena.runs.reader import NoRows, RunReader
 from arena.runs.rows import MatchRow, TruthRow, TurnRow
-from arena.runs.store import DB_NAME, NoRows, RunReader, RunStore
+from arena.runs.store import RunStore
 
 LOG = f"{DB_NAME}-wal"
 MATCH = MatchRow(
@@ -56,7 +58,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         code = f"""
 import os, sys
 from pathlib import Path
-sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[2])!r}]
+sys.path[:0] = {[str(folder) for folder in Path(__file__).parents[:3]]!r}
 from test_damage import RunStore, fill
 store = RunStore(Path({str(folder)!r}))
 fill(store, {first}, 20)
@@ -154,10 +156,8 @@ def test_a_changed_number_is_missed(closed: Path, tmp_path: Path) -> None:
         "DELETE FROM turn WHERE id = 9",
     ):
         folder = copy(closed, tmp_path / "r")
-        db = sqlite3.connect(folder / DB_NAME)
-        changed = db.execute(change).rowcount
-        db.commit()
-        db.close()
+        with changing(folder / DB_NAME) as db:
+            changed = db.execute(change).rowcount
         if not changed:
             continue
         with pytest.raises(ArenaError, match="fails its checksum"):
@@ -269,18 +269,14 @@ def test_a_reader_does_not_throw_away_the_log_of_an_empty_database(killed: Path,
 
 def test_a_run_of_an_older_program_has_no_checksums_and_gets_them_for_what_is_new(closed: Path, tmp_path: Path) -> None:
     folder = copy(closed, tmp_path / "r")
-    db = sqlite3.connect(folder / DB_NAME)
-    db.execute("DROP TABLE checksum")
-    db.execute("UPDATE match SET voids = 1 WHERE id = 1")
-    db.commit()
-    db.close()
+    with changing(folder / DB_NAME) as db:
+        db.execute("DROP TABLE checksum")
+        db.execute("UPDATE match SET voids = 1 WHERE id = 1")
     with RunStore(folder) as store:
         store.add_match(replace(MATCH, number=90, pair=90), [TURN])
     check_run(folder / DB_NAME)
-    db = sqlite3.connect(folder / DB_NAME)
-    db.execute("UPDATE match SET voids = 1 WHERE number = 90")
-    db.commit()
-    db.close()
+    with changing(folder / DB_NAME) as db:
+        db.execute("UPDATE match SET voids = 1 WHERE number = 90")
     with pytest.raises(ArenaError, match="fails its checksum"):
         check_run(folder / DB_NAME)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import changing
+from stored_rows import Matches, match_rows
 from toy_model import make
 
 from arena.core.errors import InfrastructureError
@@ -22,8 +23,10 @@ from arena.core.events import Event, Partial
 from arena.core.keys import draw
 from arena.core.player import Player, Reply, View
 from arena.core.registry import GameSpec, load_player
+from arena.runs.paths import DB_NAME
+from arena.runs.reader import RunReader
 from arena.runs.rows import MatchRow, PartialRow, TurnRow
-from arena.runs.store import DB_NAME, RunReader, RunStore
+from arena.runs.store import RunStore
 from evals import featured
 from evals.featured import ENDED, Featured
 from evals.runner import MatchList, run_matches
@@ -299,7 +302,7 @@ def test_a_player_that_tells_every_token_is_not_written_every_token(monkeypatch:
 def test_a_failing_write_ends_the_live_view_and_not_the_job(tmp_path: Path) -> None:
     players = {name: load_player(name) for name in ("random", "optimal")}
     with RunStore(tmp_path) as store:
-        with sqlite3.connect(tmp_path / DB_NAME) as db:
+        with changing(tmp_path / DB_NAME) as db:
             db.execute("DROP TABLE partial")
         outcome = asyncio.run(run_matches(round_robin([TICTACTOE], list(players), 40, 0), players, store))
     assert outcome.played == 80
@@ -319,7 +322,7 @@ def test_a_write_that_fails_midway_is_noted_once(tmp_path: Path) -> None:
         with RunStore(tmp_path) as store, RunReader(tmp_path) as reader:
             task = asyncio.create_task(run_matches(schedule, players, store))
             await until_rows(reader, bool)
-            with sqlite3.connect(tmp_path / DB_NAME, timeout=20) as db:
+            with changing(tmp_path / DB_NAME) as db:
                 db.execute("DROP TABLE partial")
             go.set()
             assert (await task).played == 20
@@ -372,19 +375,12 @@ def test_models_play_the_same_matches_with_and_without_a_live_view(
     names = [f"ckpt:{folder}?max_tokens=12", "random"]
     schedule = round_robin([KUHN, SNAKE], names, 4, 3)
 
-    def stored(live: bool) -> list[Any]:
+    def stored(live: bool) -> Matches:
         players = {name: load_player(name) for name in names}
         run_dir = tmp_path_factory.mktemp("run")
         with RunStore(run_dir) as store:
             asyncio.run(run_matches(schedule, players, store, concurrency, featured=8 if live else 0))
-        with RunReader(run_dir) as reader:
-            return [
-                (
-                    replace(match, id=0, at=0.0, seconds=0.0),
-                    [replace(turn, seconds=0.0) for turn in reader.turns(match.id)],
-                )
-                for match in reader.all_matches()
-            ]
+        return match_rows(run_dir)
 
     assert stored(live=True) == stored(live=False)
 

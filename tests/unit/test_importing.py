@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from arena.cli import importing
+from arena.cli.app import main as arena
 from arena.config.imported import Form, ImportConfig
 from arena.config.tournament import TournamentConfig
 from arena.core.errors import UsageError
-from arena.runs.foreign import ForeignMatch, digest, read_foreign
+from arena.runs.foreign import digest, read_foreign
+from arena.runs.foreign_match import ForeignMatch
 from arena.runs.launch import create_run
 from arena.runs.pairing import place_pairs
 from arena.runs.paths import RESULT_JSON
 from arena.runs.pgn import pgn_games
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 from evals.__main__ import main
 
 
@@ -331,3 +333,19 @@ def test_a_suffix_that_tells_nothing_needs_a_format(tmp_path: Path, monkeypatch:
     source.write_text("game,a,b,score\ng,x,y,1\n")
     result, _ = invoke(monkeypatch, str(source))
     assert "--format csv" in str(result.exception)
+
+
+def test_a_name_that_is_half_a_character_is_a_bad_row(tmp_path: Path) -> None:
+    row = json.dumps({"game": "g", "a": "x\ud800", "b": "y", "score": 1})
+    (line,) = read(tmp_path, f"{row}\n", "jsonl").bad
+    assert "no text" in line
+
+
+def test_an_import_of_nothing_is_refused_and_makes_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "results.csv", tmp_path / "run"
+    path.write_text("game,a,b,result\ng,x,y,so\ng,x,y,so\n")
+    assert arena(["import", str(path), "--out", str(out)]) == 2
+    assert "There is 1 more such row." in capsys.readouterr().err
+    assert arena(["import", str(path), "--out", str(out), "--skip-bad"]) == 2
+    assert "bad rows: 2, matches without a result: 0" in capsys.readouterr().err
+    assert not out.exists()

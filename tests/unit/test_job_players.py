@@ -16,7 +16,7 @@ from arena.core.registry import GameSpec
 from arena.runs.checkpoints import write_checkpoint
 from arena.runs.job import run_job
 from arena.runs.launch import create_run
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 from evals.__main__ import main
 from evals.players import game_kind, open_players, player_rows, read_pins
 

@@ -170,3 +170,15 @@ def test_a_limited_cost_needs_a_price_of_every_api_player_before_anything_starts
         check_prices(str(path), 5.0, ["openai:gpt-x", "gemini:other"])
     with pytest.raises(UsageError, match="--prices"):
         check_prices(None, 5.0, ["openai:gpt-x"])
+
+
+def test_a_match_begins_where_it_is_likely_to_end_within_this_ledgers_share() -> None:
+    def after_one_match(share: int) -> Ledger:
+        ledger = Ledger(max_tokens=1000)
+        ledger.begin([Account("openai:a", "a", prompt_tokens=200)], share)
+        ledger.reserve("openai:a", "a", 0, 90).settle(Usage(0, 90))
+        return ledger
+
+    assert [after_one_match(1).allows_match(count, 1) for count in (6, 7)] == [True, False]
+    assert [after_one_match(2).allows_match(count, 1) for count in (2, 3)] == [True, False]
+    assert after_one_match(4).allows_match(0, 1), "one may always be tried"

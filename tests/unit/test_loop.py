@@ -11,7 +11,7 @@ from training_runs import KUHN, checkpoint, new_run, rows, train
 
 from arena.players import checkpoint as checkpoint_player
 from arena.runs.checkpoints import list_checkpoints
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 from evals import featured
 from training.learner import Learner
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
+from databases import changing
 
 from arena.core.ledger import Account
+from arena.runs.paths import DB_NAME
+from arena.runs.reader import RunReader
 from arena.runs.rows import MatchRow, TurnRow
-from arena.runs.store import DB_NAME, RunReader, RunStore
+from arena.runs.store import RunStore
 
 OLD = """
 CREATE TABLE meta (version INTEGER NOT NULL);
@@ -66,9 +68,8 @@ MATCH = MatchRow(1, "tictactoe", "a", "b", 0, 1, 7, 1.0, -1.0, "", 1, 0, 0.5, "b
 
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
-    db = sqlite3.connect(tmp_path / DB_NAME)
-    db.executescript(OLD)
-    db.close()
+    with changing(tmp_path / DB_NAME) as db:
+        db.executescript(OLD)
     return tmp_path
 
 
@@ -93,11 +94,11 @@ def test_a_writer_adds_what_is_missing_once_and_keeps_all_that_was_there(older: 
 
 def test_a_database_that_was_half_made_new_is_made_new_whole(older: Path) -> None:
     """A program in between had the table of checksums and not the columns."""
-    db = sqlite3.connect(older / DB_NAME)
-    db.execute("CREATE TABLE checksum (kind TEXT, row INTEGER, value INTEGER, PRIMARY KEY (kind, row)) WITHOUT ROWID")
-    db.execute("ALTER TABLE turn ADD COLUMN thought_source TEXT NOT NULL DEFAULT ''")
-    db.commit()
-    db.close()
+    with changing(older / DB_NAME) as db:
+        db.execute(
+            "CREATE TABLE checksum (kind TEXT, row INTEGER, value INTEGER, PRIMARY KEY (kind, row)) WITHOUT ROWID"
+        )
+        db.execute("ALTER TABLE turn ADD COLUMN thought_source TEXT NOT NULL DEFAULT ''")
     with RunStore(older) as store:
         store.add_match(MATCH, [NEW_TURN])
     with RunReader(older) as reader:

@@ -19,7 +19,7 @@ from arena.core.registry import GameSpec, load_player
 from arena.oracles import tictactoe
 from arena.runs.launch import create_run
 from arena.runs.matches import MatchReader
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 from evals.__main__ import main
 from evals.runner import MatchList, run_matches
 from evals.schedule import round_robin, with_openings

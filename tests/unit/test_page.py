@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from arena.config.tournament import MatchConfig, TournamentConfig
 from arena.runs.launch import create_run
 from arena.runs.paths import RESULT_JSON
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 from evals.__main__ import main
 from evals.page import replay
 from evals.page.document import write_page

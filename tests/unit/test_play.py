@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import changing, read_rows
 from human_side import RESIGN, UNDO, Decide, Wish, look, new_match, play_through, stored
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -31,10 +31,12 @@ from arena.core.keys import match_key
 from arena.core.player import Reply, View
 from arena.core.registry import GameSpec, load_player
 from arena.runs.launch import create_run
+from arena.runs.paths import DB_NAME
+from arena.runs.reader import RunReader
 from arena.runs.record import read_record, run_status
 from arena.runs.requests import CONTROL_NAME, RequestStore
 from arena.runs.rows import AskRow, TurnRow
-from arena.runs.store import DB_NAME, RunReader, RunStore
+from arena.runs.store import RunStore
 from evals.__main__ import main
 from evals.suites import match, play
 
@@ -525,15 +527,14 @@ def test_a_commit_of_the_opponent_is_not_shown_before_both_have_moved(tmp_path: 
 def test_a_database_from_before_play_is_still_read_and_written(tmp_path: Path) -> None:
     with RunStore(tmp_path):
         pass
-    with sqlite3.connect(tmp_path / DB_NAME) as db:
+    with changing(tmp_path / DB_NAME) as db:
         db.execute("DROP TABLE ask")
     with RunReader(tmp_path) as reader:
         assert reader.ask() is None
     with RunStore(tmp_path), RunReader(tmp_path) as reader:
         assert reader.ask() is None
-    with sqlite3.connect(tmp_path / DB_NAME) as db:
-        assert db.execute("SELECT count(*) FROM ask").fetchone() == (0,)
-        assert db.execute("SELECT version FROM meta").fetchall() == [(1,)]
+    assert read_rows(tmp_path / DB_NAME, "SELECT count(*) FROM ask") == [(0,)]
+    assert read_rows(tmp_path / DB_NAME, "SELECT version FROM meta") == [(1,)]
 
 
 def test_a_match_without_a_human_is_refused() -> None:

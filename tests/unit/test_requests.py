@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
+from databases import changing, reading
 
 from arena.core.errors import ArenaError, UsageError
 from arena.runs.requests import CONTROL_NAME, MAX_TEXT, RequestReader, RequestStore
@@ -50,12 +50,11 @@ def test_a_reader_sees_each_request_at_once_whoever_comes_and_goes(tmp_path: Pat
 def test_a_reader_does_not_hold_up_a_writer(tmp_path: Path) -> None:
     with RequestStore(tmp_path) as store:
         store.resign(0)
-        held = sqlite3.connect(f"file:{tmp_path / CONTROL_NAME}?mode=ro", uri=True)
-        held.execute("BEGIN")
-        assert held.execute("SELECT count(*) FROM request").fetchone() == (1,)
-        store.resign(1)
-        assert RequestReader(tmp_path).last_id() == 2
-        held.close()
+        with reading(tmp_path / CONTROL_NAME) as held:
+            held.execute("BEGIN")
+            assert held.execute("SELECT count(*) FROM request").fetchone() == (1,)
+            store.resign(1)
+            assert RequestReader(tmp_path).last_id() == 2
 
 
 def test_a_text_that_is_too_long_is_refused(tmp_path: Path) -> None:
@@ -71,7 +70,7 @@ def test_a_newer_version_and_a_damaged_file_are_refused_in_one_line(tmp_path: Pa
     assert callable(open_it)
     with RequestStore(tmp_path):
         pass
-    with sqlite3.connect(tmp_path / CONTROL_NAME) as db:
+    with changing(tmp_path / CONTROL_NAME) as db:
         db.execute("UPDATE meta SET version = 99")
     with pytest.raises(ArenaError, match="schema version 99"):
         open_it(tmp_path)

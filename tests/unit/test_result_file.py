@@ -15,7 +15,7 @@ from arena.config.tournament import HeadToHeadConfig, MatchConfig, OodConfig, To
 from arena.runs.job import run_job
 from arena.runs.launch import create_run
 from arena.runs.paths import RESULT_JSON, ask_to_stop
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 from evals import result_file
 from evals.__main__ import main
 from evals.result_file import ResultFile

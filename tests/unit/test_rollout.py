@@ -18,8 +18,9 @@ from arena.core.events import Forfeit, IllegalReply, MatchEnded, TurnTaken
 from arena.core.player import Player, Reply, Sample, View
 from arena.core.registry import GameSpec, game_ids, load_player
 from arena.engines.loading import load_tokenizer
+from arena.runs.reader import RunReader
 from arena.runs.rows import PartialRow
-from arena.runs.store import RunReader, RunStore
+from arena.runs.store import RunStore
 from evals.featured import Featured
 from training.metrics import game_metrics, summarise
 from training.opponents import learner_seat

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from databases import changing
 
 from arena.core.errors import ArenaError
+from arena.runs.paths import DB_NAME
+from arena.runs.reader import RunReader
 from arena.runs.rows import HealthRow, MatchRow, MetricRow, PartialRow, RatingRow, TruthRow, TurnRow
-from arena.runs.store import DB_NAME, RunReader, RunStore
+from arena.runs.store import RunStore
 
 MATCH = MatchRow(
     number=0, game="tictactoe", a="random", b="optimal", pair=0, leg=0, key=2**62, return_a=-1.0, return_b=1.0,
@@ -125,9 +127,8 @@ def test_reopening_keeps_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize("opener", [RunStore, RunReader])
 def test_a_newer_schema_is_refused(tmp_path: Path, opener: type[RunStore] | type[RunReader]) -> None:
     RunStore(tmp_path).close()
-    with sqlite3.connect(tmp_path / DB_NAME) as db:
+    with changing(tmp_path / DB_NAME) as db:
         db.execute("UPDATE meta SET version = 99")
-    db.close()
     with pytest.raises(ArenaError, match="version 99"):
         opener(tmp_path)
 
@@ -141,9 +142,8 @@ def test_a_damaged_database_is_refused_and_never_overwritten(
 ) -> None:
     path = tmp_path / DB_NAME
     if damage == "foreign":
-        with sqlite3.connect(path) as db:
+        with changing(path) as db:
             db.execute("CREATE TABLE theirs (x)")
-        db.close()
     else:
         with RunStore(tmp_path) as store:
             store.add_matches((replace(MATCH, number=n, pair=n), [TURN]) for n in range(300))

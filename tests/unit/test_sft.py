@@ -25,8 +25,8 @@ from arena.players.checkpoint import PolicyPlayer
 from arena.runs.checkpoints import list_checkpoints
 from arena.runs.launch import create_run
 from arena.runs.paths import ask_to_stop
+from arena.runs.reader import RunReader
 from arena.runs.rows import MatchRow
-from arena.runs.store import RunReader
 from training.distributed import Ranks
 from training.lessons import BEFORE, keeper, minibatch, read_lessons, schedule
 from training.sft import build

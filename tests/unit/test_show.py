@@ -13,8 +13,9 @@ import pytest
 import run_dirs
 
 from arena.cli.app import main
+from arena.runs.paths import DB_NAME
 from arena.runs.rows import MetricRow
-from arena.runs.store import DB_NAME, RunStore
+from arena.runs.store import RunStore
 from arena.tui.collect.training import TrainingReader
 
 

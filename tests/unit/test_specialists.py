@@ -13,9 +13,9 @@ import pytest
 from training_runs import processes_of, steps_stored, wait_for
 
 from arena.runs.launch import job_environment
+from arena.runs.reader import RunReader
 from arena.runs.record import Status, read_record, run_status
 from arena.runs.rows import MetricRow
-from arena.runs.store import RunReader
 from training.foreground import Ended, run_trainings
 
 TRAININGS = ["tictactoe", "kuhn", "negotiation", "multi-game"]

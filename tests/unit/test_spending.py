@@ -22,7 +22,9 @@ from arena.config.tournament import MatchConfig, TournamentConfig
 from arena.core.errors import UsageError
 from arena.core.ledger import Account
 from arena.runs.launch import create_run
-from arena.runs.store import DB_NAME, RunReader, RunStore
+from arena.runs.paths import DB_NAME
+from arena.runs.reader import RunReader
+from arena.runs.store import RunStore
 from evals.__main__ import main
 from evals.spending import ledger_rows, read_accounts
 
@@ -177,8 +179,11 @@ def test_a_match_with_a_human_ends_at_once_where_the_opponent_cannot_go_on(
         ["match", "tictactoe", "SPEC", "random"],
         ["play", "tictactoe", "--against", "SPEC"],
         ["train", "fixed-random", "--set", "opponent.player=SPEC"],
+        ["sft", "sft", "--set", "games=[{game='tictactoe', teacher=SPEC}]"],
+        ["sft", "sft", "--set", "games=[{game='tictactoe', opponents=[SPEC]}]"],
+        ["sft", "sft", "--set", "evaluation.opponents=[SPEC]"],
     ],
-    ids=lambda args: args[0],
+    ids=lambda args: " ".join(args[:1] + args[3:]),
 )
 def test_a_cost_without_a_price_is_refused_before_anything_starts(
     args: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -186,7 +191,7 @@ def test_a_cost_without_a_price_is_refused_before_anything_starts(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPIRAL_ARENA_RUNS", "runs")
     player = "vllm:m@http://127.0.0.1:9/v1"
-    given = [arg.replace("SPEC", f'"{player}"' if arg.startswith("opponent") else player) for arg in args]
+    given = [arg.replace("SPEC", f'"{player}"' if "=" in arg else player) for arg in args]
     assert cli([*given, "--max-cost", "5"]) == 2
     assert f"The cost is limited, and {player} has no price." in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()

@@ -17,7 +17,7 @@ from arena.core.player import Player, Reply, View
 from arena.core.registry import GameSpec, load_player
 from arena.runs.job import Job, run_job
 from arena.runs.launch import create_run
-from arena.runs.store import RunReader
+from arena.runs.reader import RunReader
 from evals.schedule import round_robin
 from evals.stored import measure, play_schedule
 

@@ -15,8 +15,9 @@ from rich.console import Console
 from arena.config.tournament import HeadToHeadConfig, OodConfig, PairsConfig, TournamentConfig, held_out_games
 from arena.core.registry import load_game
 from arena.runs.launch import create_run
+from arena.runs.reader import RunReader
 from arena.runs.rows import MatchRow
-from arena.runs.store import RunReader, RunStore
+from arena.runs.store import RunStore
 from evals.__main__ import main
 from evals.changes import Meetings, average_rows
 from evals.players import EVENT

@@ -30,7 +30,9 @@ from arena.core.match import play
 from arena.core.registry import GameSpec, adapters, discover, game_ids, load_game, load_player
 from arena.core.sanitise import plain
 from arena.games import textarena as adapter
-from arena.games.textarena import OBSERVATION_LIMIT, TALK_LIMIT, State, one_move, quoted
+from arena.games._textarena.isolation import isolated
+from arena.games._textarena.speech import TALK_LIMIT, one_move, quoted
+from arena.games.textarena import OBSERVATION_LIMIT, State
 
 pytest.importorskip("textarena", reason="needs the textarena extra")
 
@@ -208,8 +210,8 @@ def test_nothing_that_is_asked_of_a_position_changes_it(name: str) -> None:
 def test_linear_play_never_replays(monkeypatch: pytest.MonkeyPatch) -> None:
     state = new("ConnectFour-v0", 1)
     started = []
-    start = adapter._start
-    monkeypatch.setattr(adapter, "_start", lambda name, key: started.append(name) or start(name, key))
+    start = adapter.start
+    monkeypatch.setattr(adapter, "start", lambda name, key: started.append(name) or start(name, key))
     for position in walk(state, 1):
         shown(position)
     assert len(started) == 1
@@ -326,7 +328,7 @@ def test_no_connection_is_opened_inside_and_other_threads_are_free() -> None:
             with socket.create_connection(server.getsockname(), timeout=5):
                 outcomes.append("connected")
 
-    with adapter._isolated(0, 0):
+    with isolated(0, 0):
         with pytest.raises(OSError, match="network"):
             socket.create_connection(("127.0.0.1", 9), timeout=1)
         thread = threading.Thread(target=other)
@@ -386,7 +388,7 @@ def test_optimal_is_refused() -> None:
 
 
 def test_a_match_without_end_is_a_draw_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "_limit", lambda state: 4)
+    monkeypatch.setattr(adapter, "turn_limit", lambda state: 4)
     *_, last = walk(new("ConnectFour-v0"), 0)
     assert len(last.actions) == 4
     assert last.returns() == (0.0, 0.0)

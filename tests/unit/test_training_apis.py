@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from servers.fault_server import FaultServer
+from training_apis import KEY, assert_no_key, events, run, serving, spec, spends, tokens
 from training_runs import assert_same_run, finish, new_run, rows, steps_stored, train
 
 from arena.cli.app import main
@@ -21,36 +19,17 @@ from arena.config.checks import training_checks
 from arena.config.limits import LIMITS, LimitsConfig
 from arena.config.play import PlayConfig
 from arena.config.presets import presets
+from arena.config.sft import SftConfig
 from arena.config.tournament import HeadToHeadConfig, MatchConfig, OodConfig, TournamentConfig
 from arena.config.train import TrainConfig
 from arena.core.errors import PlayerStopped
-from arena.core.ledger import Account
 from arena.core.player import Reply, View
 from arena.players.random import RandomPlayer
 from arena.runs.checkpoints import list_checkpoints
 from arena.runs.launch import job_environment
-from arena.runs.store import RunReader
-from training.__main__ import main as train_main
 
-KEY = "canary-5e7d0c0ffee"
 QUICK = ("evaluation.every=0", "evaluation.opponents=['random']", "evaluation.ground_truth=false", "evaluation.pairs=1")
 RANKS = pytest.mark.parametrize("ranks", [1, pytest.param(2, marks=pytest.mark.slow)])
-
-
-@contextmanager
-def serving(server: FaultServer) -> Iterator[FaultServer]:
-    """The server in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
-        yield server
-    finally:
-        asyncio.run_coroutine_threadsafe(server.down(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @pytest.fixture
@@ -60,34 +39,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
         yield server
 
 
-def spec(api: FaultServer, model: str = "m") -> str:
-    return f"openai:{model}@{api.url}?max_tokens=64&deadline=20"
-
-
 def against(api: FaultServer) -> str:
     return f"opponent={{type='fixed', player='{spec(api)}'}}"
-
-
-def run(run_dir: Path, ranks: int, *args: str, code: int = 0) -> None:
-    """In this process where one rank is enough."""
-    if ranks == 1:
-        assert train_main([str(run_dir), *args]) == code
-    else:
-        finish(run_dir, *args, code=code)
-
-
-def spends(run_dir: Path) -> list[Account]:
-    with RunReader(run_dir) as reader:
-        return reader.spends()
-
-
-def tokens(run_dir: Path) -> int:
-    return sum(row.prompt_tokens + row.completion_tokens for row in spends(run_dir))
-
-
-def failures(run_dir: Path, kind: str = "failed") -> list[str]:
-    with RunReader(run_dir) as reader:
-        return [event.message for event in reader.events() if event.kind == kind]
 
 
 def first_step(api: FaultServer, model: Path, tmp_path: Path) -> tuple[int, int]:
@@ -104,7 +57,7 @@ def test_a_refused_key_ends_the_run_after_the_last_whole_step_and_a_resume_goes_
     run_dir = new_run(tmp_path / "run", small_model, *QUICK, against(api), "steps=3", f"ranks={ranks}")
     api.script("m", f"ok*{requests + 2},401:echo*")
     run(run_dir, ranks, code=1)
-    (line,) = failures(run_dir)
+    (line,) = events(run_dir)
     assert line.startswith(f"Training ends after step 1: {spec(api)}: 127.0.0.1:{api.port} ")
     assert line.endswith(f"Everything up to here is saved. Resume: spiral-arena train --resume {run_dir}")
     assert steps_stored(run_dir) == 1
@@ -119,8 +72,7 @@ def test_a_refused_key_ends_the_run_after_the_last_whole_step_and_a_resume_goes_
     (after,) = spends(run_dir)
     assert after.requests - spent.requests == api.answered["ok"] - (2 * requests + 2)
     assert steps_stored(run_dir) == 3
-    for path in run_dir.rglob("*"):
-        assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
+    assert_no_key(run_dir)
 
 
 def test_a_run_whose_opponent_stopped_is_to_the_bit_as_if_it_had_not(
@@ -141,7 +93,7 @@ def test_a_run_whose_opponent_stopped_is_to_the_bit_as_if_it_had_not(
     with monkeypatch.context() as patch:
         patch.setattr(RandomPlayer, "act", act)
         train(run_dir, code=1)
-    (line,) = failures(run_dir)
+    (line,) = events(run_dir)
     assert line.startswith("Training ends after step 2: random: has no dice left. Everything up to here is saved.")
     train(run_dir)
     assert_same_run(tmp_path / "whole", run_dir, 4)
@@ -154,7 +106,7 @@ def test_a_limit_of_tokens_is_kept_and_a_resume_may_raise_it(
     most = 2 * first
     run_dir = new_run(tmp_path / "run", small_model, *QUICK, against(api), "steps=4", f"max_tokens={most}")
     train(run_dir, code=1)
-    (line,) = failures(run_dir)
+    (line,) = events(run_dir)
     assert f"Training ends after step 1: the limit of {most:,} tokens is reached" in line
     assert spec(api) in line
     assert "Resume with a larger --max-tokens." in line
@@ -204,7 +156,7 @@ def test_an_evaluation_lacks_an_opponent_that_cannot_go_on_and_training_does(
     scores = {(row.step, row.opponent) for row in rows(run_dir)[0] if row.name == "score"}
     assert scores == {(step, name) for step in range(4) for name in ("random", good)}
     assert bad not in {match.b for match, _ in rows(run_dir)[1]}
-    (line,) = failures(run_dir, "warning")
+    (line,) = events(run_dir, "warning")
     assert line.startswith(f"evaluations lack {bad}, from step 0 until it answers: {bad}: 127.0.0.1")
     assert capsys.readouterr().err.count("evaluations lack") == 1
     assert [row.player for row in spends(run_dir)] == [bad, good]
@@ -248,7 +200,9 @@ def test_presets_against_apis(name: str, player: str, monkeypatch: pytest.Monkey
         assert given[key] == paper[key]
 
 
-@pytest.mark.parametrize("kind", [TrainConfig, PlayConfig, TournamentConfig, HeadToHeadConfig, OodConfig, MatchConfig])
+@pytest.mark.parametrize(
+    "kind", [TrainConfig, SftConfig, PlayConfig, TournamentConfig, HeadToHeadConfig, OodConfig, MatchConfig]
+)
 def test_limits_come_last_in_forms_and_in_files(kind: type[LimitsConfig]) -> None:
     assert tuple(kind.model_fields)[-3:] == LIMITS
     assert all(kind.model_fields[name].description for name in LIMITS)

@@ -24,7 +24,7 @@ def find_key(variable: str, options: Mapping[str, object], needed: bool) -> str:
     if "key_env" in options and "key_file" in options:
         raise UsageError("A player has one key: give key_env or key_file, not both.")
     if "key_file" in options:
-        key = _read(Path(str(options["key_file"])).expanduser())
+        key = _read(Path(os.path.expanduser(str(options["key_file"]))))
     else:
         key = os.environ.get(str(options.get("key_env", variable)), "").strip()
         if not key and "key_env" in options:

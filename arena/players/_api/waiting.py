@@ -53,7 +53,10 @@ def _number(text: str) -> float | None:
 
 
 def _until(date: str, now: str) -> float | None:
-    """Seconds until an HTTP date, by the server's own clock where it tells the time; a past one is now."""
+    """Seconds until an HTTP date, by the server's own clock where it tells the time; then a past one is now.
+
+    By this machine's clock, which may be wrong or have jumped, a past date says nothing.
+    """
     try:
         when = parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError, OverflowError):
@@ -61,5 +64,6 @@ def _until(date: str, now: str) -> float | None:
     try:
         today = parsedate_to_datetime(now).timestamp()
     except (ValueError, TypeError, OverflowError):
-        today = time.time()
+        wait = when - time.time()
+        return wait if wait >= 0 else None
     return max(0.0, when - today)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -15,19 +16,31 @@ import arena
 from arena.config.base import validate
 from arena.config.checks import check_games, check_players
 from arena.config.limits import LIMITS
-from arena.config.tournament import TRAINING_GAMES, TournamentConfig
+from arena.config.tournament import TEST_PAIRS, TRAINING_GAMES, TournamentConfig
 from arena.core.errors import ArenaError
-from arena.core.registry import PlayerSpec, adapters, discover, game_ids, load_game, player_info
+from arena.core.registry import GameSpec, PlayerSpec, adapters, discover, game_ids, load_game, player_info
 from arena.runs.checkpoints import list_checkpoints
-from arena.runs.entrants import expand_checkpoints, read_players_file
+from arena.runs.entrants import Entrants, expand_checkpoints, read_players_file
 from arena.runs.launch import create_run, detach, job_command
 from arena.runs.paths import checkpoints_dir, run_dirs, runs_root
 from arena.runs.record import read_record
 from arena.tui.collect.apis import find_apis, is_api
+from arena.tui.collect.extras import (
+    GROUND_TRUTH,
+    HYPOTHESES,
+    NO,
+    RATES,
+    TEST,
+    YES,
+    fitting,
+    read_openings,
+    read_test,
+)
 from arena.tui.collect.limits import read_limits
 from arena.tui.collect.paces import Past, read_pasts
 
 T = TypeVar("T")
+NUMBERS = ("pairs", "seed", "concurrency")
 _BOTS = ("random", "optimal", "scripted")
 _MODELS = Path(next(iter(arena.__path__))).parent / "assets" / "models"
 _CHOICE = re.compile(r"[^:?]+@(all|every:\d*|\d+(,\d+)*)(\?.*)?")
@@ -69,12 +82,22 @@ class Draft:
     more_players: str = ""
     games: tuple[str, ...] = ()
     more_games: str = ""
-    pairs: str = "100"
-    seed: str = "0"
-    concurrency: str = "64"
+    pairs: str = ""
+    seed: str = ""
+    concurrency: str = ""
     format: str = "round-robin"
     challenger: str = ""
     rounds: str = ""
+    openings: str = ""
+    """Plies."""
+    balanced: str = NO
+    elo0: str = ""
+    elo1: str = ""
+    alpha: str = ""
+    beta: str = ""
+    lead: str = ""
+    """Whose lead over the other is tested."""
+    ground_truth: str = NO
     max_cost: str = ""
     max_tokens: str = ""
     prices: str = ""
@@ -91,6 +114,8 @@ class Checked:
     """Those of the players that are behind an API."""
     usual: dict[str, str] = field(default_factory=dict)
     """What fields that are left empty stand for."""
+    fits: frozenset[str] = frozenset()
+    """Which of the fields make sense that are not for every tournament: see `fitting`."""
 
 
 def read_offer(root: Path) -> Offer:
@@ -144,9 +169,10 @@ def default_games() -> tuple[str, ...]:
 def check(draft: Draft) -> Checked:
     """Everything that can be said without loading a player or asking a server."""
     errors: dict[str, str] = {}
-    players = _several(_specs("players", draft.players, draft.more_players, errors), errors)
-    games = _specs("games", draft.games, draft.more_games, errors)
-    apis = [spec for spec in players if is_api(spec)]
+    players, filed = _several(_specs("players", draft.players, draft.more_players, errors), errors)
+    own = _specs("games", draft.games, draft.more_games, errors)
+    games = own or filed
+    apis = tuple(spec for spec in players if is_api(spec))
     parsed = _attempt(errors, "games", lambda: check_games(games))
     known = _attempt(errors, "players", lambda: [one for one in players if _is_known(one)])
     if parsed is not None and known is not None:
@@ -158,36 +184,34 @@ def check(draft: Draft) -> Checked:
     if not games:
         errors.setdefault("games", "Choose at least one game.")
     data: dict[str, Any] = {"players": list(players), "games": list(games)}
-    for name, text, least in (
-        ("pairs", draft.pairs, 1),
-        ("seed", draft.seed, None),
-        ("concurrency", draft.concurrency, 1),
-    ):
-        data[name] = _whole(name, text, least, errors)
-    usual = _format(draft, players, data, errors)
+    fits = fitting(draft.format, players, parsed or (), apis)
+    usual = {"more_games": "" if own else " ".join(filed)}
+    usual |= _numbers(draft, data, errors) | _format(draft, players, data, errors)
+    _extras(draft, parsed or (), fits, usual["lead"], data, errors)
     limits, wrong = read_limits({name: getattr(draft, name) for name in LIMITS} if apis else {}, players)
     errors |= wrong
-    if errors:
-        return Checked(errors, apis=tuple(apis), usual=usual)
-    config = _attempt(errors, "format", lambda: validate(TournamentConfig, data | limits, "tournament"))
-    if config is None:
-        return Checked(errors, apis=tuple(apis), usual=usual)
-    usual["rounds"] = str(config.round_count)
-    return Checked({}, data | limits, config.planned, tuple(apis), usual)
+    if not errors:
+        config = _attempt(errors, "format", lambda: validate(TournamentConfig, data | limits, "tournament"))
+        if config is not None:
+            usual["rounds"] = str(config.round_count)
+            return Checked({}, data | limits, config.planned, apis, usual, fits)
+    return Checked(errors, apis=apis, usual=usual, fits=fits)
 
 
-def _several(specs: Sequence[str], errors: dict[str, str]) -> list[str]:
-    """With those that a choice of checkpoints such as RUN@every:16, or a players file, stands for."""
+def _several(specs: Sequence[str], errors: dict[str, str]) -> Entrants:
+    """With those that a choice of checkpoints such as RUN@every:16, or a players file, stands for; the files' games."""
     found: list[str] = []
+    games: list[str] = []
     for spec in specs:
         if _CHOICE.fullmatch(spec):
             found += _attempt(errors, "players", partial(expand_checkpoints, spec)) or ()
         elif spec.endswith(".toml"):
-            file = _attempt(errors, "players", partial(read_players_file, Path(spec).expanduser()))
+            file = _attempt(errors, "players", partial(read_players_file, Path(os.path.expanduser(spec))))
             found += file.players if file is not None else ()
+            games += file.games if file is not None else ()
         else:
             found.append(spec)
-    return list(dict.fromkeys(found))
+    return Entrants(list(dict.fromkeys(found)), list(dict.fromkeys(games)))
 
 
 def _is_known(spec: str) -> bool:
@@ -195,21 +219,53 @@ def _is_known(spec: str) -> bool:
     return PlayerSpec.parse(spec).backend in _BOTS or is_api(spec)
 
 
+def _numbers(draft: Draft, data: dict[str, Any], errors: dict[str, str]) -> dict[str, str]:
+    """Put the numbers into the data; what they are where nothing is filled in."""
+    usual = {name: TournamentConfig.model_fields[name].default for name in NUMBERS}
+    if any(getattr(draft, name).strip() for name in HYPOTHESES):
+        usual["pairs"] = TEST_PAIRS
+    for name, value in usual.items():
+        text = getattr(draft, name)
+        data[name] = _whole(name, text, None if name == "seed" else 1, errors) if text.strip() else value
+    return {name: str(value) for name, value in usual.items()}
+
+
 def _format(draft: Draft, players: Sequence[str], data: dict[str, Any], errors: dict[str, str]) -> dict[str, str]:
     """Put who meets whom into the data where that is not everybody; what its empty fields stand for."""
-    usual: dict[str, str] = {}
-    if draft.format == "round-robin":
-        return usual
-    data["format"] = draft.format
+    models = [one for one in players if one.partition("?")[0] not in _BOTS]
+    first = next(iter([*models, *players]), "")
+    if draft.format != "round-robin":
+        data["format"] = draft.format
     if draft.format == "gauntlet":
-        models = [one for one in players if one.partition("?")[0] not in _BOTS]
-        usual["challenger"] = next(iter([*models, *players]), "")
-        data["challengers"] = [draft.challenger.strip() or usual["challenger"]]
+        data["challengers"] = [draft.challenger.strip() or first]
         if data["challengers"][0] not in players:
             errors["challenger"] = "One of the players."
-    elif draft.rounds.strip():
+    elif draft.format == "swiss" and draft.rounds.strip():
         data["rounds"] = _whole("rounds", draft.rounds, 1, errors)
-    return usual
+    return {"challenger": first, "lead": first}
+
+
+def _extras(
+    draft: Draft,
+    games: Sequence[GameSpec],
+    fits: frozenset[str],
+    lead: str,
+    data: dict[str, Any],
+    errors: dict[str, str],
+) -> None:
+    """Put openings, a sequential test and ground truth into the data; a test is about its first player's lead."""
+    openings, wrong = read_openings(draft.openings, draft.balanced == YES, games)
+    texts = {name: getattr(draft, name) for name in (*HYPOTHESES, *RATES)}
+    test, wrong_test = read_test(texts, TEST in fits)
+    errors |= wrong | wrong_test
+    data |= openings | test
+    if test:
+        first = draft.lead.strip() or lead
+        if first not in data["players"]:
+            errors["lead"] = "One of the players."
+        data["players"] = [first, *(one for one in data["players"] if one != first)]
+    if draft.ground_truth == YES and GROUND_TRUTH in fits:
+        data["ground_truth"] = True
 
 
 def _specs(name: str, chosen: Sequence[str], written: str, errors: dict[str, str]) -> list[str]:

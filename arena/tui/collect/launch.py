@@ -21,9 +21,9 @@ from arena.core.registry import discover, game_ids
 from arena.core.sanitise import one_line
 from arena.runs.control import TRAINING_KINDS
 from arena.runs.launch import detach, job_command
-from arena.runs.paths import CONFIG_JSON, check_new_run_dir, run_dirs, runs_root, write_atomic
+from arena.runs.paths import CONFIG_JSON, DB_NAME, check_new_run_dir, run_dirs, runs_root, write_atomic
+from arena.runs.reader import NoRows, RunReader
 from arena.runs.record import read_record
-from arena.runs.store import DB_NAME, NoRows, RunReader
 from arena.runs.trainings import MODELS, create_training, name_checks
 from arena.tui.collect.apis import find_apis
 from arena.tui.collect.fields import Field, Group, Key
@@ -159,6 +159,16 @@ class DeviceNeed:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiNeed:
+    """What a player behind an API is asked for in all, its replies as long as they may be."""
+
+    player: str
+    requests: int
+    tokens: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class DryRun:
     """What `train --dry-run --json` says."""
 
@@ -166,6 +176,9 @@ class DryRun:
     tokens_step: int
     tokens: int
     devices: tuple[DeviceNeed, ...]
+    apis: tuple[ApiNeed, ...]
+    ends: int | None
+    """The step at which a limit ends it where API players' replies are as long as they may be."""
 
 
 def offer() -> Offer:
@@ -197,7 +210,7 @@ def from_preset(preset: Preset) -> Origin:
 
 def from_file(path: str) -> Origin:
     """Raises UsageError for a file that is not there or no configuration of a training."""
-    return from_preset(read_preset(Path(path).expanduser()))
+    return from_preset(read_preset(Path(os.path.expanduser(path))))
 
 
 def check(data: Mapping[str, Any], directory: str) -> Checked:
@@ -226,7 +239,7 @@ def run_directory(text: str) -> Path | None:
     """The directory that was typed: a bare name is below the runs root, nothing is a new one there."""
     if not text.strip():
         return None
-    path = Path(text.strip()).expanduser()
+    path = Path(os.path.expanduser(text.strip()))
     return runs_root() / path if len(path.parts) == 1 and not path.is_absolute() else path
 
 
@@ -239,7 +252,7 @@ def start(data: Mapping[str, Any], directory: str, toml: str) -> Path:
 
 def save(path: str, toml: str) -> Path:
     """Write a TOML file; directories on its way are made."""
-    target = Path(path).expanduser()
+    target = Path(os.path.expanduser(path))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -357,6 +370,17 @@ def read_dry_run(output: str) -> DryRun:
         ]
         tokens = data["tokens"]
         step = int(tokens["prompt"]) + int(tokens["reply"]) + int(tokens["trained"])
-        return DryRun(int(data["model"]["parameters"]), step, int(tokens["total"]), tuple(devices))
+        ends = [int(one["step"]) for one in data["api_limits"] if one["step"] is not None]
+        apis = tuple(map(_api_need, data["apis"]))
+        return DryRun(
+            int(data["model"]["parameters"]), step, int(tokens["total"]), tuple(devices), apis, min(ends, default=None)
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise ArenaError("The dry run printed something else than expected.") from error
+
+
+def _api_need(row: Mapping[str, Any]) -> ApiNeed:
+    tokens = int(row["prompt_tokens"]) + int(row["completion_tokens"])
+    return ApiNeed(
+        str(row["player"]), int(row["requests"]), tokens, None if row["cost"] is None else float(row["cost"])
+    )

@@ -12,9 +12,9 @@ from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
 from arena.runs.matches import ANY, MatchReader, Search, Unit
 from arena.runs.paths import run_dirs
+from arena.runs.reader import NoRows
 from arena.runs.record import Status, read_record, run_status
 from arena.runs.rows import MatchRow, PartialRow, TurnRow
-from arena.runs.store import NoRows
 
 PAGE = 200
 ENDED = -1

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from arena.runs.reader import NoRows, RunReader
 from arena.runs.rows import MatchRow
-from arena.runs.store import NoRows, RunReader
 
 
 @dataclass(frozen=True, slots=True, order=True)

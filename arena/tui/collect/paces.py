@@ -12,7 +12,7 @@ from typing import Any
 from arena.core.errors import ArenaError
 from arena.runs.paths import CONFIG_JSON
 from arena.runs.record import Status, read_record, run_status
-from arena.runs.store import RunReader
+from arena.runs.speed import SpeedReader
 
 _MOST_RUNS = 40
 """Past tournaments that the pace is taken from, the newest."""
@@ -66,13 +66,11 @@ def read_pasts(paths: Sequence[Path]) -> list[Past]:
 def _past(path: Path) -> list[Past]:
     """Its pace from the first match to the last; nothing where it was interrupted, or too short to tell."""
     config = json.loads((path / CONFIG_JSON).read_text(encoding="utf-8"))
-    with RunReader(path) as reader:
+    with SpeedReader(path) as reader:
         if sum(event.kind == "started" for event in reader.events(limit=100)) > 1:
             return []
-        matches = reader.count("match")
-        ends = [*reader.matches(limit=1), *reader.matches(after_id=matches - 1, limit=1)]
-    if len(ends) < 2 or matches < 2 or ends[1].at <= ends[0].at:
+        pace = reader.match_pace()
+    if pace is None:
         return []
     backends = frozenset(_backend(str(spec)) for spec in config["players"])
-    pace = (ends[1].at - ends[0].at) / (matches - 1)
     return [Past(backends, frozenset(str(game) for game in config["games"]), pace)]

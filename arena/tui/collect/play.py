@@ -19,11 +19,11 @@ from arena.core.game import GameInfo
 from arena.core.registry import GameSpec, adapters, game_ids, load_game
 from arena.runs.control import resume_run
 from arena.runs.launch import create_run, detach, job_command
-from arena.runs.paths import CONFIG_JSON, RECORD
+from arena.runs.paths import CONFIG_JSON, DB_NAME, RECORD
+from arena.runs.reader import NoRows, RunReader
 from arena.runs.record import RunRecord, Status, read_record, run_status
 from arena.runs.requests import RESIGN, RequestStore
 from arena.runs.rows import AskRow, MatchRow
-from arena.runs.store import DB_NAME, NoRows, RunReader
 from arena.tui.collect.entrants import read_offer
 
 BUNDLED = "ckpt:tiny"

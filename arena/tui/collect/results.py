@@ -1,24 +1,18 @@
-"""What an evaluation of many matches has found so far: `result.json` of a tournament, a head-to-head or an ood run.
+"""What an evaluation of many matches has found so far: the result of a tournament, a head-to-head or an ood run.
 
-Jobs alone compute results. Here their file is read, checked, and turned so that every two players have a meeting from
-each one's side.
+Jobs alone compute results. Here one is checked, and turned so that every two players have a meeting from each one's
+side.
 """
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
-from arena.runs.paths import CONFIG_JSON, RESULT_JSON
-from arena.tui.collect.runs import RunRow, read_row
-from arena.tui.format import MINUS
+from arena.tui.collect.sprt import Sprt, figure, openings_words, read_sprt
 
 SCHEMA = 1
 ALL_GAMES = ""
@@ -146,7 +140,9 @@ class Results:
     format: str = ""
     """Who met whom, where that is not everybody: gauntlet or swiss."""
     notes: tuple[str, ...] = ()
-    """What else there is to say: how a sequential test stands, and the round."""
+    """What else there is to say: with what pairs begin, and the round."""
+    test: Sprt | None = None
+    """How a sequential test stands, where there is one."""
     warnings: tuple[str, ...] = ()
     """What a reader of the figures should mind."""
 
@@ -159,86 +155,6 @@ class Results:
         """Games to look at, and all together where there are several and the result has their average."""
         together = any(game == ALL_GAMES for game, _, _ in self.meetings)
         return (ALL_GAMES, *self.games) if together and len(self.games) > 1 else self.games
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run was asked to do."""
-
-    players: tuple[str, ...] = ()
-    games: tuple[str, ...] = ()
-    pairs: int | None = None
-    seed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """A run and its result as they stand."""
-
-    run: RunRow
-    plan: Plan
-    results: Results
-    missing: bool = False
-    """There is no result yet."""
-    problem: str = ""
-    """Why the result cannot be read; `results` is then the last good one."""
-
-
-class ResultsReader:
-    """Reads one run again and again; a result that has not changed is not taken apart twice."""
-
-    def __init__(self, run_dir: Path) -> None:
-        self.run_dir = run_dir
-        self._stamp: tuple[int, int] | None = None
-        self._results: Results | None = None
-        self._problem = ""
-
-    def read(self) -> Evaluation:
-        """Raises ArenaError where the run itself cannot be read."""
-        run = read_row(self.run_dir)
-        plan = read_plan(self.run_dir)
-        self._refresh()
-        results = self._results or Results(rows=plan.players, columns=plan.players, games=plan.games)
-        return Evaluation(run, plan, results, self._results is None and not self._problem, self._problem)
-
-    def take(self, text: str) -> None:
-        """Show this result, made by `compute`, until the file says otherwise. Raises ArenaError."""
-        self._results = parse(_object(text, "The result"))
-
-    def _refresh(self) -> None:
-        path = self.run_dir / RESULT_JSON
-        try:
-            stat = path.stat()
-            stamp = (stat.st_mtime_ns, stat.st_size)
-            if stamp == self._stamp:
-                return
-            self._results, self._problem = parse(_object(path.read_text(encoding="utf-8"), str(path))), ""
-        except FileNotFoundError:
-            self._problem = ""
-            return
-        except (OSError, UnicodeDecodeError) as error:
-            self._problem = f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}."
-            return
-        except ArenaError as error:
-            self._problem = str(error)
-        self._stamp = stamp
-
-
-def read_plan(run_dir: Path) -> Plan:
-    """What `config.json` says; nothing where it is missing or damaged, since a result says most of it again."""
-    try:
-        config = _object((run_dir / CONFIG_JSON).read_text(encoding="utf-8"), CONFIG_JSON)
-    except (OSError, UnicodeDecodeError, ArenaError):
-        return Plan()
-    base = config.get("base")
-    players = dict.fromkeys([*([base] if isinstance(base, str) else []), *_texts(config.get("players"))])
-    pairs, seed = config.get("pairs"), config.get("seed")
-    return Plan(
-        tuple(players),
-        tuple(_texts(config.get("games"))),
-        pairs if isinstance(pairs, int) else None,
-        seed if isinstance(seed, int) else None,
-    )
 
 
 def parse(result: Row) -> Results:
@@ -271,11 +187,12 @@ def _parse(result: Row) -> Results:
         base=base,
         marks=_marks(result),
         held_out=frozenset(str(row["game"]) for row in results if row.get("ood")),
-        played=_whole(result.get("played")),
-        planned=_whole(result.get("planned")),
+        played=whole(result.get("played")),
+        planned=whole(result.get("planned")),
         finished=result.get("finished") is True,
         format=str(result.get("format", "")),
         notes=_notes(result),
+        test=read_sprt(result["sprt"]) if result.get("sprt") else None,
         warnings=tuple(str(row["message"]) for row in result.get("warnings", ())),
     )
 
@@ -314,7 +231,7 @@ def _meeting(row: Row) -> Meeting:
         (int(row["forfeits_a"]), int(row["forfeits_b"])),
         int(row["voids"]),
         effect,
-        _whole(row.get("distinct")),
+        whole(row.get("distinct")),
     )
 
 
@@ -332,14 +249,7 @@ def mirror(meeting: Meeting) -> Meeting:
 
 
 def _notes(result: Row) -> tuple[str, ...]:
-    notes = []
-    if test := result.get("sprt"):
-        end = "open" if test["verdict"] == "open" else f"{test['verdict']} accepted"
-        ratio, lower, upper = (f"{_number(test[name]):+.2f}".replace("-", MINUS) for name in ("llr", "lower", "upper"))
-        notes.append(
-            f"SPRT: {end} after {test['pairs']} pairs; H0 ≤ {test['elo0']:g} Elo, H1 ≥ {test['elo1']:g}; "
-            f"log-likelihood ratio {ratio}, between {lower} and {upper}."
-        )
+    notes = [openings_words(openings)] if (openings := result.get("openings")) else []
     if (rounds := result.get("rounds")) and not result.get("finished"):
         last = max(int(row["round"]) for row in rounds)
         byes = [str(row["a"]) for row in rounds if row["round"] == last and row["b"] is None]
@@ -379,7 +289,7 @@ def _changes(result: Row) -> tuple[Change, ...]:
             str(row["player"]),
             str(row["opponent"]),
             str(row["game"]),
-            _number(row["score"]),
+            figure(row["score"]),
             _span(row, "change", "low", "high"),
             "utility" if row.get("unit") == "utility" else "points",
         )
@@ -387,7 +297,7 @@ def _changes(result: Row) -> tuple[Change, ...]:
     ]
     for row in result.get("averages", ()):
         change = None if row["change"] is None else _span(row, "change", "change_low", "change_high")
-        name, opponent, score = str(row["player"]), str(row["opponent"]), _number(row["score"])
+        name, opponent, score = str(row["player"]), str(row["opponent"]), figure(row["score"])
         found.append(Change(name, opponent, ALL_GAMES, score, change, over=str(row["over"])))
     return tuple(found)
 
@@ -398,26 +308,9 @@ def _marks(result: Row) -> dict[tuple[str, str], str]:
 
 
 def _span(row: Row, *names: str) -> Span:
-    return Span(*(_number(row[name]) for name in names))
+    return Span(*(figure(row[name]) for name in names))
 
 
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no figure")
-    return float(value)
-
-
-def _whole(value: Any) -> int | None:
+def whole(value: Any) -> int | None:
+    """The value where it is a whole number."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _texts(value: Any) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []
-
-
-def _object(text: str, source: str) -> dict[str, Any]:
-    with suppress(ValueError, RecursionError):
-        data = json.loads(text)
-        if isinstance(data, dict):
-            return data
-    raise ArenaError(f"{one_line(source, 400)} is damaged: it is no JSON object.")

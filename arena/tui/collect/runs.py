@@ -13,10 +13,11 @@ from typing import Any
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
 from arena.runs.control import TRAINING_KINDS
-from arena.runs.paths import CONFIG_JSON, RECORD, RESULT_JSON, run_dirs, stop_asked
+from arena.runs.paths import CONFIG_JSON, DB_NAME, RECORD, RESULT_JSON, run_dirs, stop_asked
+from arena.runs.reader import NoRows, RunReader
 from arena.runs.record import TERMINAL, Status, read_record, run_status
 from arena.runs.rows import EventRow, MetricRow
-from arena.runs.store import DB_NAME, NoRows, RunReader
+from arena.runs.speed import SpeedReader
 
 STOPPING, UNREADABLE = "stopping", "unreadable"
 """States beyond `Status`: asked to end, and not to be read."""
@@ -98,6 +99,12 @@ class RunRow:
         """How much is done."""
         return min(self.done / self.total, 1.0) if self.total else None
 
+    def took(self, now: float) -> float | None:
+        """Seconds from its first start to its end, or to `now` while it runs; None where the clock went back."""
+        end = now if self.running else self.ended_at
+        known = self.started_at is not None and end is not None and end >= self.started_at
+        return end - self.started_at if known else None
+
     @property
     def seconds_left(self) -> float | None:
         if not self.running or self.pace is None or self.total is None:
@@ -176,7 +183,7 @@ def read_row(path: Path, headline: bool = True) -> RunRow:
     )  # fmt: skip
     config = _json(path / CONFIG_JSON)
     try:
-        with RunReader(path) as reader:
+        with SpeedReader(path) as reader:
             row = _with_end(row, reader.last_event(("started", *TERMINAL)))
             if not row.training:
                 return _evaluation(row, config, reader)
@@ -218,48 +225,35 @@ def _with_end(row: RunRow, event: EventRow | None) -> RunRow:
     return replace(row, ended_at=event.at, error=event.message if event.kind == "failed" else "")
 
 
-def _training(row: RunRow, config: Mapping[str, Any], reader: RunReader) -> RunRow:
+def _training(row: RunRow, config: Mapping[str, Any], reader: SpeedReader) -> RunRow:
     recent = reader.recent_metrics("seconds_learn", _RECENT)
     done = recent[-1].step if recent else reader.last_step()
-    started = reader.last_event(("started",))
-    times = [(step.step, step.at) for step in recent if started is None or step.at >= started.at]
     total = config.get("steps")
     return replace(
         row,
         done=done,
         total=total if isinstance(total, int) else None,
-        pace=_pace(times) if row.running else None,
+        pace=reader.step_pace(recent[0].step - 1) if row.running and recent else None,
     )
 
 
-def _evaluation(row: RunRow, config: Mapping[str, Any], reader: RunReader) -> RunRow:
+def _evaluation(row: RunRow, config: Mapping[str, Any], reader: SpeedReader) -> RunRow:
     result = _json(row.path / RESULT_JSON)
     done = reader.count("match")
     planned = result.get("planned")
-    recent = []
-    if row.running or row.kind == "match":
-        recent = reader.matches(after_id=max(done - _RECENT, 0), limit=_RECENT)
     standings = _standings(result)
     ended = ""
-    if row.kind == "match" and recent:
-        a, b = recent[-1].return_a, recent[-1].return_b
-        ended = "draw" if a == b else f"{recent[-1].a if a > b else recent[-1].b} wins"
+    if row.kind == "match" and (found := reader.matches(limit=1)):
+        a, b = found[0].return_a, found[0].return_b
+        ended = "draw" if a == b else f"{found[0].a if a > b else found[0].b} wins"
     return replace(
         row,
         done=done,
         total=planned if isinstance(planned, int) else _planned(row.kind, config),
-        pace=_pace([(number, match.at) for number, match in enumerate(recent)]) if row.running else None,
+        pace=reader.match_pace(max(done - _RECENT, 0)) if row.running else None,
         leader=standings[0] if standings else None,
         result=ended,
     )
-
-
-def _pace(times: Sequence[tuple[int, float]]) -> float | None:
-    """Seconds a unit between the first and the last of (unit, Unix time); None where the clock tells nothing."""
-    if len(times) < 2:
-        return None
-    units, seconds = times[-1][0] - times[0][0], times[-1][1] - times[0][1]
-    return seconds / units if units > 0 and seconds > 0 else None
 
 
 def _planned(kind: str, config: Mapping[str, Any]) -> int | None:

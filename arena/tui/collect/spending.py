@@ -14,8 +14,8 @@ from arena.core.ledger import Account
 from arena.core.sanitise import one_line
 from arena.runs.control import resume_run
 from arena.runs.paths import CONFIG_JSON
+from arena.runs.reader import NoRows, RunReader
 from arena.runs.record import Status, read_record, run_status
-from arena.runs.store import NoRows, RunReader
 from arena.tui.collect.apis import find_apis
 
 _EVENTS = 1000

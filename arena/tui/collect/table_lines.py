@@ -8,7 +8,8 @@ from dataclasses import replace
 from arena.core.sanitise import one_line
 from arena.runs.rows import MetricRow
 from arena.tui.collect.charts import short_names
-from arena.tui.collect.results import ALL_GAMES, Change, Evaluation, Meeting, Results, Span
+from arena.tui.collect.evaluation import Evaluation
+from arena.tui.collect.results import ALL_GAMES, Change, Meeting, Results, Span
 from arena.tui.collect.runs import RunRow
 from arena.tui.collect.spending import Spending
 from arena.tui.collect.table_kinds import HEAD_TO_HEAD, OOD, SCORES, TRUTH

@@ -15,12 +15,12 @@ from pathlib import Path
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
 from arena.runs.control import TRAINING_KINDS
-from arena.runs.paths import CONFIG_JSON, RECORD, RESULT_JSON, run_dirs
+from arena.runs.paths import CONFIG_JSON, DB_NAME, RECORD, RESULT_JSON, run_dirs
+from arena.runs.reader import NoRows, RunReader
 from arena.runs.record import read_record
 from arena.runs.rows import MetricRow
-from arena.runs.store import DB_NAME, NoRows, RunReader
 from arena.tui.collect import charts
-from arena.tui.collect.results import Evaluation, ResultsReader
+from arena.tui.collect.evaluation import Evaluation, ResultsReader
 from arena.tui.collect.runs import RunRow, read_row
 from arena.tui.collect.spending import NOTHING, Spending, read_spending
 from arena.tui.collect.table_kinds import API, HEAD_TO_HEAD, KINDS, OOD

@@ -18,8 +18,8 @@ from arena.config.checks import solved_games
 from arena.core.errors import ArenaError, UsageError
 from arena.runs.checkpoints import list_checkpoints
 from arena.runs.paths import CONFIG_JSON, checkpoints_dir
+from arena.runs.reader import NoRows, RunReader
 from arena.runs.rows import HealthRow, MetricRow
-from arena.runs.store import NoRows, RunReader
 from arena.tui.collect.charts import Chart, Key, charts
 from arena.tui.collect.gains import Gain, gains
 from arena.tui.collect.runs import RunRow, read_row

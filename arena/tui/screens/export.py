@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -70,7 +71,7 @@ class ExportScreen(ModalScreen[None]):
 
     @property
     def _path(self) -> Path:
-        return Path(self.query_one(Input).value).expanduser().absolute()
+        return Path(os.path.expanduser(self.query_one(Input).value)).absolute()
 
     def _fresh(self, form: str) -> str:
         """A name in the directory that we are in, which is not taken."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def ask_target(app: App[Any], name: str, then: Callable[[str], object]) -> None:
             if yes:
                 then(path)
 
-        if Path(path).expanduser().exists():
+        if Path(os.path.expanduser(path)).exists():
             app.push_screen(ConfirmScreen("Overwrite", path, "What is in the file is lost.", "Overwrite"), answered)
         else:
             then(path)

@@ -60,7 +60,7 @@ class PlayScreen(ArenaScreen):
         self._thoughts = False
         self._refused = ""
         self._going: tuple[object, float] = (None, 0.0)
-        """What goes on, and since when."""
+        """What goes on, and since which of the app's ticks."""
 
     def body(self) -> ComposeResult:
         if self._run_dir is None:
@@ -134,11 +134,12 @@ class PlayScreen(ArenaScreen):
         return Sight(play, names, self._busy, self._thoughts, self._refused)
 
     def _elapsed(self, play: Play) -> float:
-        """Seconds since what goes on began."""
-        now, ask = self.arena.clock(), play.ask
+        """Seconds since what goes on began: what the clock says at first, and from then on what has gone by."""
+        now, ask = self.arena.ticks(), play.ask
         going = (play.phase, ask.turn if ask is not None else None)
         if self._going[0] != going:
-            self._going = (going, ask.at if ask is not None and play.phase == "wait" else now)
+            before = self.arena.clock() - ask.at if ask is not None and play.phase == "wait" else 0.0
+            self._going = (going, now - max(before, 0.0))
         return now - self._going[1]
 
     @property

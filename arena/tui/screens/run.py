@@ -168,8 +168,8 @@ class RunScreen(ArenaScreen):
         parts: list[Content | str] = [line(row.name, "bold", 40), status(row.status), f"step {row.done}{total}"]
         parts += [pace(row.pace, "step")] if row.pace is not None else []
         parts += [f"{duration(row.seconds_left)} left"] if row.seconds_left is not None else []
-        if row.started_at is not None and row.ended_at is not None:
-            parts.append(f"took {duration(row.ended_at - row.started_at)}")
+        if not row.running and (took := row.took(self.arena.clock())) is not None:
+            parts.append(f"took {duration(took)}")
         parts += [f"reading, {data.rows} figures"] if data.more else []
         self.summarise(*parts)
 

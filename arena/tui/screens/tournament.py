@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -15,7 +16,7 @@ from arena.tui.screens.base import ArenaScreen
 from arena.tui.text import line
 
 if TYPE_CHECKING:
-    from arena.tui.collect.results import Evaluation, ResultsReader
+    from arena.tui.collect.evaluation import Evaluation, ResultsReader
     from arena.tui.collect.spending import Spending
     from arena.tui.widgets.matrix import Matrix
     from arena.tui.widgets.tournament_form import TournamentForm
@@ -79,7 +80,7 @@ class TournamentScreen(ArenaScreen):
         self.poll(self._collect_spending, self._show_spending)
 
     def _collect(self) -> Evaluation:
-        from arena.tui.collect.results import ResultsReader
+        from arena.tui.collect.evaluation import ResultsReader
 
         assert self._run_dir is not None
         if self._reader is None:
@@ -236,7 +237,7 @@ class TournamentScreen(ArenaScreen):
 
         if not name:
             return
-        path, run_dir = Path(name).expanduser(), self._chosen()
+        path, run_dir = Path(os.path.expanduser(name)), self._chosen()
         if path.suffix.lower() not in FORMATS:
             self.arena.report(UsageError(f"'{one_line(name, 60)}' has none of the suffixes {', '.join(FORMATS)}."))
             return

@@ -10,13 +10,15 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from arena.tui.format import count, duration
+from arena.tui.format import count, duration, money
 from arena.tui.text import join, line
 
 if TYPE_CHECKING:
-    from arena.tui.collect.launch import Checked, DeviceNeed, DryRun, Estimate, Origin
+    from arena.tui.collect.launch import ApiNeed, Checked, DeviceNeed, DryRun, Estimate, Origin
 
 _GIGA = 10**9
+_WIDTH = 42
+"""Columns of the pane."""
 
 
 class OriginLine(Widget, can_focus=True):
@@ -95,13 +97,16 @@ def _time(seconds: float, step: float, steps: int) -> Content:
 
 
 def dry_run_words(dry: DryRun, stale: bool) -> Content:
-    """Tokens, and a line a device: memory needed, a step, the whole run. 42 columns."""
+    """Tokens, a line a device (memory needed, a step, the whole run), and what API players take. 42 columns."""
     head = join(("dry run", "$text-primary"), (" before the last change" if stale else "", "$text-warning"))
     tokens = (
         f"{_short(dry.tokens_step)} tokens a step, {_short(dry.tokens)} in all\n{_short(dry.parameters)} parameters"
     )
     title = join((f"{'':<12}{'memory, GB':>12}{'step':>9}{'run':>9}", "$foreground-muted"))
-    return join(head, (tokens, "$foreground-muted"), title, *map(_device, dry.devices), between="\n")
+    parts = [head, join((tokens, "$foreground-muted")), title, *map(_device, dry.devices), *map(_api, dry.apis)]
+    if dry.ends is not None:
+        parts.append(join((f"! the limit may end it at step {dry.ends}", "$text-warning")))
+    return join(*parts, between="\n")
 
 
 def _device(need: DeviceNeed) -> Content:
@@ -110,6 +115,12 @@ def _device(need: DeviceNeed) -> Content:
     memory = f"{need.needed / _GIGA:.1f} of {need.memory / _GIGA:.0f}"
     times = f"{_step(need.seconds_step):>9}{duration(need.seconds):>9}"
     return join(sign, name.truncate(10, pad=True, ellipsis=True), f"{memory:>12}", times)
+
+
+def _api(need: ApiNeed) -> Content:
+    cost = "" if need.cost is None else f", {money(need.cost)}"
+    text = f"  {_short(need.requests)} requests, ≤ {_short(need.tokens)} tokens{cost}"
+    return join(line(need.player).truncate(_WIDTH, ellipsis=True), (text, "$foreground-muted"), between="\n")
 
 
 def _step(seconds: float) -> str:

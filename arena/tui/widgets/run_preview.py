@@ -66,9 +66,9 @@ def _state(row: RunRow, now: float) -> Content:
     lines = [join(*parts, between=" · ")]
     if row.started_at is not None:
         when = time.strftime("%d %b %H:%M", time.localtime(row.started_at))
-        took = duration((row.ended_at or now) - row.started_at)
-        text = f"started {when}, {'for' if row.ended_at is None and row.running else 'took'} {took}"
-        lines.append(join((text if row.ended_at or row.running else f"started {when}", "$foreground-muted")))
+        took = row.took(now)
+        text = "" if took is None else f", {'for' if row.running else 'took'} {duration(took)}"
+        lines.append(join((f"started {when}{text}", "$foreground-muted")))
     if row.parent:
         lines.append(line(f"from {row.parent}", "$foreground-muted"))
     return join(*lines, between="\n")

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
 
-from arena.tui.collect.results import (
-    ALL_GAMES,
-    Change,
-    Evaluation,
-    Meeting,
-    Plan,
-    Rated,
-    Results,
-    Span,
-    Truth,
-)
+from arena.tui.collect.evaluation import Evaluation, Plan
+from arena.tui.collect.results import ALL_GAMES, Change, Meeting, Rated, Results, Span, Truth
 from arena.tui.format import MINUS, bar, count, duration, number, pace, short_names
 from arena.tui.text import join, line
 from arena.tui.theme import EMPTY, status
@@ -259,9 +250,13 @@ def meeting_line(player: str, opponent: str, meeting: Meeting | None, width: int
 
 def packed_facts(meeting: Meeting, width: int) -> Content:
     """All that is known of a meeting, in lines of at most so many columns."""
+    return packed((join((f"{name} ", "$foreground-muted"), text) for name, text in meeting_facts(meeting)), width)
+
+
+def packed(facts: Iterable[Content], width: int) -> Content:
+    """Facts one after the other, in lines of at most so many columns."""
     lines: list[Content] = []
-    for name, text in meeting_facts(meeting):
-        fact = join((f"{name} ", "$foreground-muted"), text)
+    for fact in facts:
         longer = join(lines[-1], fact, between="   ") if lines else fact
         if lines and longer.cell_length <= width:
             lines[-1] = longer
@@ -276,18 +271,18 @@ def progress_line(shown: Evaluation, now: float, width: int) -> Content:
     parts: list[Content | str] = [status(run.status)]
     if run.running and run.share is not None:
         parts.append(join((bar(run.share, 16), "$text-success"), f" {run.share:.0%}"))
-    parts.append(f"{run.done}{f' of {run.total}' if run.total else ''} {'match' if run.total == 1 else 'matches'}")
+    most = "at most " if shown.test and not shown.results.finished else ""
+    total = f" of {most}{run.total}" if run.total else ""
+    parts.append(f"{run.done}{total} {'match' if run.total == 1 else 'matches'}")
     if run.running:
         if run.total and run.done >= run.total:
             parts.append("measuring")
         elif run.pace is not None:
             parts.append(pace(run.pace, "match"))
         if run.seconds_left:
-            parts.append(f"{duration(run.seconds_left)} left")
-        if run.started_at is not None:
-            parts.append(join((f"for {duration(now - run.started_at)}", "$foreground-muted")))
-    elif run.ended_at is not None and run.started_at is not None:
-        parts.append(join((f"took {duration(run.ended_at - run.started_at)}", "$foreground-muted")))
+            parts.append(f"{most}{duration(run.seconds_left)} left")
+    if (took := run.took(now)) is not None:
+        parts.append(join((f"{'for' if run.running else 'took'} {duration(took)}", "$foreground-muted")))
     parts += [join((text, "$foreground-muted")) for text in _about(shown)]
     while len(parts) > 2 and join(" ", *parts, between="   ").cell_length > width:
         parts.pop()
@@ -298,5 +293,6 @@ def _about(shown: Evaluation) -> list[str]:
     plan, results = shown.plan, shown.results
     about = [results.format] if results.format else []
     about += [count(len(results.rows or plan.players), "player"), count(len(results.games or plan.games), "game")]
-    about += [] if plan.pairs is None else [count(plan.pairs, "pair")]
+    most = "at most " if shown.test else ""
+    about += [] if plan.pairs is None else [f"{most}{count(plan.pairs, 'pair')}"]
     return about + ([] if plan.seed is None else [f"seed {plan.seed}"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from arena.tui.collect.results import Evaluation
+from arena.tui.collect.evaluation import Evaluation
 from arena.tui.collect.table_kinds import HEAD_TO_HEAD, OOD, SCORES
 from arena.tui.collect.table_lines import all_games
 from arena.tui.collect.tables import Tables

@@ -54,9 +54,11 @@ class TournamentForm(Container):
     HELP = (
         "Space or enter chooses what is under the cursor. Further players and games are written by hand, separated by "
         "spaces, with options behind a ?, such as ckpt:tiny?temperature=0.5 or kuhn_poker?hands=1&payoff=chips; "
-        "RUN@every:16 and RUN@all stand for checkpoints of a run, a .toml file for the players that it names. A line "
-        "with + begins the spec of a player behind an API, and you name its model; its key is taken from the "
-        "environment, never from here."
+        "RUN@every:16 and RUN@all stand for checkpoints of a run, a .toml file for the players that it names, and its "
+        "games where none is chosen here. A line with + begins the spec of a player behind an API, and you name its "
+        "model; its key is taken from the environment, never from here. Fields for an SPRT (two players in one "
+        "game), openings (games without chance and hidden information) and ground truth (API players in solved games) "
+        "appear below the numbers where they make sense."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "start", id="tournament.start", tooltip="Start it; it runs on by itself."),
@@ -97,7 +99,7 @@ class TournamentForm(Container):
             pane.border_title = "Games"
             yield Choices(_columns("game", 19), lambda it: it.choice.spec, id="games")
             yield Static("", id="games-hint", classes="field-hint")
-            yield Input(placeholder="or: kuhn_poker?hands=1", id="more_games")
+            yield Input(placeholder=_games_hint(""), id="more_games")
             yield Static("", id="games-error", classes="field-error")
         with VerticalScroll(id="numbers-pane", classes="section form-pane", can_focus=False) as pane:
             pane.border_title = "Matches"
@@ -183,9 +185,13 @@ class TournamentForm(Container):
     # Checking
 
     def _changed(self) -> None:
+        self._make_room()
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(self.CHECK_SECONDS, self._check)
+
+    def _make_room(self) -> None:
+        self.set_class(self._fields.extra_rows > 1, "-tall")
 
     def _draft(self) -> Draft:
         texts = {name: self.query_one(f"#{name}", Input).value for name in ("more_players", "more_games")}
@@ -212,7 +218,9 @@ class TournamentForm(Container):
         if not self.is_mounted or draft != self._draft():
             return
         self._checked = checked
-        self._fields.suggest(checked.usual, bool(checked.apis))
+        self._fields.suggest(checked.usual, checked.fits, bool(checked.apis))
+        self._make_room()
+        self.query_one("#more_games", Input).placeholder = _games_hint(checked.usual["more_games"])
         self._show_errors(checked.errors)
         self.query_one("#total", Static).update(self._total(checked))
 
@@ -227,17 +235,20 @@ class TournamentForm(Container):
     def _total(self, checked: Checked) -> Content:
         if checked.matches is None:
             return join(("Not complete yet.", "$foreground-muted"))
-        parts: list[Any] = [join((count(checked.matches, "match"), "bold"))]
         data = checked.data
+        most = "at most " if "sprt" in data else ""
+        parts: list[Any] = [join((f"{most}{count(checked.matches, 'match')}", "bold"))]
         parts.append(f"{count(len(data['players']), 'player')}, {count(len(data['games']), 'game')}")
         if checked.apis and not {"max_cost", "max_tokens"} & set(data):
             parts.append(join(("⚠ no limit is set", "$text-warning")))
+        if "ground_truth" in data:
+            parts.append(join(("⚠ thousands of requests", "$text-warning")))
         found = estimate(self._offer.pasts if self._offer else (), data, checked.matches)
         if found is None:
             parts.append(join(("time unknown: no finished tournament of such players yet", "$foreground-muted")))
         else:
             alike = "of the same games" if found.same_games else "of such players"
-            parts.append(f"about {duration(found.seconds)}")
+            parts.append(f"{most or 'about '}{duration(found.seconds)}")
             parts.append(join((f"as {count(found.runs, 'past tournament')} {alike}", "$foreground-muted")))
         return join(*parts, between="\n")
 
@@ -271,6 +282,11 @@ class TournamentForm(Container):
             return
         self._show_errors({"players": reason(error)})
         self.query_one("#start", Button).disabled = False
+
+
+def _games_hint(filed: str) -> str:
+    """What the line of further games says while it is empty; `filed` are those of a players file that count."""
+    return line(f"of the file: {filed}", limit=100).plain if filed else "or: kuhn_poker?hands=1"
 
 
 def _columns(title: str, width: int) -> list[Column[Option]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import ComposeResult
@@ -9,7 +10,8 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from arena.tui.collect.results import Evaluation, Results
+from arena.tui.collect.evaluation import Evaluation
+from arena.tui.collect.results import Results
 from arena.tui.collect.spending import Spender, Spending
 from arena.tui.text import join, line
 from arena.tui.theme import LOADING
@@ -17,6 +19,8 @@ from arena.tui.widgets import standings
 from arena.tui.widgets.ledger import STOPPED, LedgerLine, account_columns, account_key, against_limits
 from arena.tui.widgets.matrix import Matrix
 from arena.tui.widgets.matrix_cells import Grid
+from arena.tui.widgets.sprt_words import sprt_facts
+from arena.tui.widgets.standings import packed
 from arena.tui.widgets.table import Table
 
 if TYPE_CHECKING:
@@ -90,21 +94,9 @@ class TournamentView(Container):
 
     def _show_notice(self, shown: Evaluation, computing: bool) -> None:
         notice = self.query_one("#notice", Static)
-        told = Content() if shown.missing else _told(shown.results, self.size.width - 2)
-        notice.display = shown.missing or bool(told)
-        if told:
-            notice.update(told)
-        if not shown.missing:
-            return
-        if shown.run.running:
-            notice.update("No results yet: they come with the first complete pairs.")
-        elif computing:
-            notice.update("A job makes the result…")
-        elif shown.run.done:
-            key = ("u", "bold $footer-key-foreground")
-            notice.update(join("There is no result.json. Press ", key, " to have it made from the stored matches."))
-        else:
-            notice.update("No results: nothing was played.")
+        told = join(*_told(shown, computing, self.size.width - 2), between="\n")
+        notice.display = bool(told)
+        notice.update(told)
 
     def _show_side(self, results: Results, game: str) -> None:
         ood = bool(results.base)
@@ -157,14 +149,31 @@ def _title(shown: Evaluation, game: str) -> Content:
     return join(name, held_out, (place, "$foreground-muted"))
 
 
-def _told(results: Results, width: int) -> Content:
-    """A line for each note, and one for the warnings."""
-    lines = [line(note, "$foreground", 400) for note in results.notes]
-    if warnings := results.warnings:
+def _told(shown: Evaluation, computing: bool, width: int) -> Iterator[Content]:
+    """Why there is no result, how a sequential test stands, a line for the notes, and one for the warnings."""
+    if shown.missing:
+        yield _absence(shown, computing)
+    if shown.test is not None:
+        first = next(iter([*shown.plan.players, *shown.results.rows]), "")
+        facts = packed(sprt_facts(shown.test, first), width)
+        yield from (one.truncate(width, ellipsis=True) for one in facts.stylize_before("$foreground").split())
+    if shown.notes:
+        yield line(" ".join(shown.notes), "$foreground", 400).truncate(width, ellipsis=True)
+    if warnings := shown.results.warnings:
         more = f" (and {len(warnings) - 1} more)" if warnings[1:] else ""
-        first = line(f"⚠ {warnings[0]}", limit=400).truncate(max(width - len(more), 1), ellipsis=True)
-        lines.append(join(first, more))
-    return join(*(one.truncate(width, ellipsis=True) for one in lines), between="\n")
+        first_warning = line(f"⚠ {warnings[0]}", limit=400).truncate(max(width - len(more), 1), ellipsis=True)
+        yield join(first_warning, more).truncate(width, ellipsis=True)
+
+
+def _absence(shown: Evaluation, computing: bool) -> Content:
+    if shown.run.running:
+        return join("No results yet: they come with the first complete pairs.")
+    if computing:
+        return join("A job makes the result…")
+    if shown.run.done:
+        key = ("u", "bold $footer-key-foreground")
+        return join("There is no result.json. Press ", key, " to have it made from the stored matches.")
+    return join("No results: nothing was played.")
 
 
 def _legend(grid: Grid) -> str:
