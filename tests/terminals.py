@@ -148,8 +148,8 @@ class Terminal:
         """Press keys one by one as people do, each a while after what the one before it painted."""
         for key in keys:
             self.press(key)
-            if self.pump(1.0):
-                self.settle(0.1, 0.5)
+            if self.pump(0.4):
+                self.settle(0.04, 0.3)
 
     def resize(self, columns: int, lines: int) -> None:
         """Another size; what is on the picture is kept where it fits, as in a terminal."""

@@ -18,7 +18,7 @@ from types import FrameType
 from arena.core.errors import ArenaError
 from arena.core.sanitise import one_line
 from arena.runs.lock import run_lock
-from arena.runs.paths import attempt_dir, clear_stop, stop_asked
+from arena.runs.paths import RECORD, attempt_dir, clear_stop, stop_asked
 from arena.runs.record import read_record
 from arena.runs.store import RunStore
 
@@ -42,12 +42,19 @@ class Job:
     _polled: float = field(default=0.0, repr=False)
 
     def should_stop(self) -> bool:
-        """True once a signal came or the file `stop` is there (looked for ten times a second). Cheap to call."""
+        """True once a signal came, the file `stop` is there, or the directory is not any more. Cheap to call: files are
+        looked for ten times a second.
+        """
         now = time.monotonic()
         if not self._asked and now - self._polled >= _STOP_POLL_SECONDS:
             self._polled = now
-            self._asked = stop_asked(self.run_dir)
+            self._asked = stop_asked(self.run_dir) or self.gone
         return self._asked
+
+    @property
+    def gone(self) -> bool:
+        """Whether somebody moved or removed the directory; what is stored from then on goes with it."""
+        return not (self.run_dir / RECORD).exists()
 
     def say(self, text: str) -> None:
         """One line of talk, on stderr and in the log."""
@@ -74,7 +81,7 @@ class Job:
 def run_job(run_dir: Path) -> Iterator[Job]:
     """Hold the run as its one writer, note start and end as events, and turn signals into `should_stop`.
 
-    Raises ArenaError where another process holds the run, or its files cannot be written.
+    Raises ArenaError where another process holds the run, its files cannot be written, or it is gone in the end.
     """
     allow_files()
     with run_lock(run_dir):
@@ -92,6 +99,11 @@ def run_job(run_dir: Path) -> Iterator[Job]:
             end = "stopped" if job.stopped else "finished"
             store.add_event(end, "")
             job.note(end)
+            if job.gone:
+                raise ArenaError(
+                    f"{run_dir} is not there any more: it was moved or removed while its job ran.",
+                    "Where it was moved, resume it at its new place.",
+                )
 
 
 def allow_files() -> None:

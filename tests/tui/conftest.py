@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import run_dirs
+from textual import _wait
 from textual.pilot import Pilot
 
 from arena.tui.app import ArenaApp
@@ -24,6 +26,11 @@ async def wait_for(pilot: Pilot[None], condition: Callable[[], object], seconds:
     await pilot.pause()
 
 
+def vanish(path: Path) -> None:
+    """Take a directory away at once: while it is removed file by file, a reader may put another one into it."""
+    path.rename(Path(tempfile.mkdtemp(dir=".")) / path.name)
+
+
 @pytest.fixture(autouse=True)
 def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No settings of the user's, one time zone, quick polls, relative paths on screen."""
@@ -36,6 +43,9 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     for name in ("NO_COLOR", "COLORTERM", "TEXTUAL_THEME", "COLUMNS", "LINES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(ArenaScreen, "POLL_SECONDS", 0.05)
+    # The pilot takes an app for idle that used a twentieth of such a time; ours are polled too often for its own 20 ms.
+    monkeypatch.setattr(_wait, "SLEEP_GRANULARITY", 0.005)
+    monkeypatch.setattr(_wait, "SLEEP_IDLE", 0.005 / 20)
     time.tzset()
     yield
     monkeypatch.delenv("TZ")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import make_app, wait_for
+from conftest import make_app, vanish, wait_for
 from match_runs import BLUNDER, HOSTILE, KUHN, many, match_run, partial, played, run_of
 from test_app import HEAVY, ROOT, picture, read, terminal
 from textual.content import Content
@@ -732,7 +731,7 @@ def test_a_run_that_vanishes_leaves_the_match_on_screen_and_says_so(root: Path) 
     run_dir = run_of(root / "run", [], [partial(played(BLUNDER), 3, "Hm")], end="")
 
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
-        shutil.rmtree(run_dir)
+        vanish(run_dir)
         await wait_for(pilot, lambda: app.screen.query_one(ErrorLine).text)
         await pilot.press("left", "left", "t", "n", "o")
         await pilot.pause()

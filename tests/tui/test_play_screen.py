@@ -6,14 +6,13 @@ import asyncio
 import json
 import os
 import re
-import shutil
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import play_dirs
 import pytest
-from conftest import make_app, wait_for
+from conftest import make_app, vanish, wait_for
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -458,7 +457,7 @@ def test_a_run_that_vanishes_or_is_damaged_is_told_in_red(match: Path, root: Pat
         (match / "run.db-wal").unlink(missing_ok=True)
         await wait_for(pilot, lambda: app.screen.query_one(ErrorLine).text)
         assert at(app).phase == "move", "what was known stays"
-        shutil.rmtree(match)
+        vanish(match)
         await wait_for(pilot, lambda: "run.json" in app.screen.query_one(ErrorLine).text)
         await pilot.press("4")
         await wait_for(pilot, lambda: toasts(app))

@@ -66,7 +66,7 @@ class Tour:
         terminal = self.terminal
         terminal.type(*keys)
         terminal.wait(lambda: re.search(until, terminal.text), 30, until)
-        terminal.settle(0.1, 0.5)
+        terminal.settle(0.04, 0.3)
         terminal.wait(lambda: "Loading" not in terminal.text, 30, f"the end of loading after {keys}")
 
     def home(self) -> None:

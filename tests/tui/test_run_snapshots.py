@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 import run_details
 import run_dirs
-from conftest import make_app, wait_for
+from conftest import make_app, vanish, wait_for
 from textual.pilot import Pilot
 
 from arena.runs.paths import DB_NAME
@@ -147,7 +146,7 @@ def test_unreadable(run_dir: Path, snap_compare: SnapCompare, size: tuple[int, i
 def test_vanished(run_dir: Path, snap_compare: SnapCompare, size: tuple[int, int]) -> None:
     async def before(pilot: Pilot[None]) -> None:
         screen = await settled(pilot, run_dir)
-        shutil.rmtree(run_dir)
+        vanish(run_dir)
         await wait_for(pilot, lambda: "No such file" in screen.query_one(ErrorLine).text)
 
     assert snap_compare(make_app(run_dir.parent), terminal_size=size, run_before=before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import run_dirs
-from conftest import make_app, wait_for
+from conftest import make_app, vanish, wait_for
 from databases import changing
 from textual.pilot import Pilot
 from textual.widgets import Static
@@ -206,12 +205,12 @@ def test_a_failed_read_is_not_shown_as_no_runs(all_runs: Path) -> None:
 def test_a_run_that_vanishes_leaves_the_list_and_the_cursor_stays_by(all_runs: Path) -> None:
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
         await choose(app, pilot, "no-rae-1")
-        shutil.rmtree(all_runs / "kuhn-ttt-6")
+        vanish(all_runs / "kuhn-ttt-6")
         await wait_for(pilot, lambda: len(table(app).items) == 5)
         row = table(app).current
         assert row is not None
         assert row.id == "no-rae-1"
-        shutil.rmtree(all_runs / "no-rae-1")
+        vanish(all_runs / "no-rae-1")
         await wait_for(pilot, lambda: len(table(app).items) == 4)
         row = table(app).current
         assert row is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 import run_dirs
 import table_runs
 import tournament_runs
-from conftest import make_app, wait_for
+from conftest import make_app, vanish, wait_for
 from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -110,13 +109,14 @@ def heads(app: ArenaApp) -> str:
 def test_each_table_has_a_key(some: Path, key: str, page: str, shown: str) -> None:
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
         await pilot.press(key)
+        await wait_for(pilot, lambda: title(app) == shown)
         assert screen(app).query_one(PageLine).current == page
-        assert title(app) == shown
         filled = key not in "ba"
         assert screen(app).query_one("#empty").display != filled
         assert table(app).display == (filled and key != "v")
         assert matrix(app).display == (key == "v")
-        assert app.screen.focused is (matrix(app) if key == "v" else table(app) if filled else None)
+        wanted = matrix(app) if key == "v" else table(app) if filled else None
+        await wait_for(pilot, lambda: app.screen.focused is wanted)
 
     show(some, steps)
 
@@ -520,7 +520,7 @@ def test_a_damaged_run_is_told_and_the_rest_stays(some: Path) -> None:
         await wait_for(pilot, lambda: app.screen.query_one(ErrorLine).text)
         assert app.screen.query_one(ErrorLine).text.startswith("1 of 4 runs cannot be read: transfer: ")
         assert len(table(app).items) == before
-        shutil.rmtree(some / "transfer")
+        vanish(some / "transfer")
         await wait_for(pilot, lambda: not app.screen.query_one(ErrorLine).text)
         assert len(table(app).items) < before
 
@@ -590,7 +590,7 @@ def test_f5_reads_again(some: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TablesScreen, "POLL_SECONDS", 1000)
 
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
-        shutil.rmtree(some / "transfer")
+        vanish(some / "transfer")
         await pilot.press("f5")
         await wait_for(pilot, lambda: summary(app).startswith("3 runs"))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import run_dirs
 import tournament_runs
-from conftest import make_app, wait_for
+from conftest import make_app, vanish, wait_for
 from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
@@ -314,7 +314,7 @@ def test_vanished_run_keeps_what_was_shown(root: Path) -> None:
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
         await pilot.press("enter")
         await wait_for(pilot, lambda: isinstance(app.screen, MeetingScreen) and app.screen._rows)
-        shutil.rmtree(run)
+        vanish(run)
         await pilot.press("f5")
         await pilot.pause(0.3)
         assert isinstance(app.screen, MeetingScreen)

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,11 @@ from arena.config.base import read_json, read_toml
 from arena.config.limits import given_limits
 from arena.config.prices import read_prices
 from arena.config.tournament import MatchConfig, TournamentConfig
-from arena.core.errors import UsageError
+from arena.core.errors import ArenaError, UsageError
 from arena.core.registry import PlayerSpec
 from arena.players._api.secrets import find_key
 from arena.players.hf import look
+from arena.runs.job import run_job
 from arena.runs.launch import create_run
 from arena.runs.paths import CONFIG_JSON
 from arena.runs.record import Status, read_record, run_status
@@ -128,3 +131,21 @@ def test_a_job_is_done_though_its_standard_streams_are_closed(tmp_path: Path) ->
     done = subprocess.run(["sh", "-c", closed, "sh", sys.executable, "-m", "arena", *args], timeout=60, check=False)
     assert done.returncode == 0
     assert run_status(out, read_record(out)) is Status.FINISHED
+
+
+def run_until_asked_to_stop(run_dir: Path, meanwhile: Callable[[], object]) -> None:
+    with run_job(run_dir) as job:
+        assert not job.should_stop()
+        meanwhile()
+        deadline = time.monotonic() + 10
+        while not job.should_stop():
+            assert time.monotonic() < deadline
+        job.stopped = True
+
+
+def test_a_job_whose_directory_is_taken_away_ends_and_says_so(tmp_path: Path) -> None:
+    config = TournamentConfig(players=["random", "optimal"], games=["tictactoe"], pairs=1)
+    run_dir, moved = create_run(config, "tournament", tmp_path / "run"), tmp_path / "moved"
+    with pytest.raises(ArenaError, match="not there any more"):
+        run_until_asked_to_stop(run_dir, lambda: run_dir.rename(moved))
+    assert run_status(moved, read_record(moved)) is Status.STOPPED
