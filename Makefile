@@ -17,7 +17,7 @@ quickstart: $(VENV)/.installed
 
 test: export OMP_NUM_THREADS = 1
 test: check
-	$(BIN)/python -m pytest -n 2 -m "not gpu and not vllm"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not gpu and not vllm"
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -67,4 +68,4 @@ def run_or_detach(module: str, run_dir: Path, args: Sequence[str], detached: boo
         print_json({"id": run_dir.absolute().name, "path": str(run_dir), "pid": pid})
     else:
         print(one_line(str(run_dir), 4000))
-        say(f"running as pid {pid}; ask it to stop with: touch {run_dir}/stop")
+        say(f"running as pid {pid}; ask it to stop with: touch {shlex.quote(str(run_dir / 'stop'))}")

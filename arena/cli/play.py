@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -72,7 +73,7 @@ def play(
     else:
         run_dir = run_of_kind(resume, "play")
     if not _finished(run_dir) and not _attend(run_dir, limit_arguments(limits)):
-        say(f"stopped; what was played is stored. Go on: spiral-arena play --resume {run_dir}")
+        say(f"stopped; what was played is stored. Go on: spiral-arena play --resume {shlex.quote(str(run_dir))}")
         raise typer.Exit(1)
     say(f"stored in {run_dir}")
     become(job_command("evals", str(run_dir), "--show", *(["--json"] if as_json else [])))
@@ -164,7 +165,8 @@ def _check_end(run_dir: Path) -> None:
     with suppress(NoRows), RunReader(run_dir) as reader:
         event = reader.last_event(TERMINAL)
         message = event.message if event is not None and status is Status.FAILED else ""
-    raise ArenaError(message or f"The match is {status}.", f"Go on with it: spiral-arena play --resume {run_dir}")
+    go_on = f"Go on with it: spiral-arena play --resume {shlex.quote(str(run_dir))}"
+    raise ArenaError(message or f"The match is {status}.", go_on)
 
 
 @contextmanager

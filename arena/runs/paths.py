@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -98,7 +99,8 @@ def _refuse_used(out: Path) -> None:
     names = {path.name for path in out.iterdir()}
     if RECORD in names:
         raise UsageError(
-            f"{out} holds a run already.", f"Continue it with --resume {out}, or choose another directory."
+            f"{out} holds a run already.",
+            f"Continue it with --resume {shlex.quote(str(out))}, or choose another directory.",
         )
     if names - _START_FILES:
         raise UsageError(f"{out} is not empty.", "Choose a new directory; to continue a run use --resume.")

@@ -149,3 +149,17 @@ def test_a_job_whose_directory_is_taken_away_ends_and_says_so(tmp_path: Path) ->
     with pytest.raises(ArenaError, match="not there any more"):
         run_until_asked_to_stop(run_dir, lambda: run_dir.rename(moved))
     assert run_status(moved, read_record(moved)) is Status.STOPPED
+
+
+def test_a_command_that_is_told_can_be_pasted_though_its_directory_has_spaces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = TournamentConfig(players=["random", "optimal"], games=["tictactoe"], pairs=1)
+    run_dir = create_run(config, "tournament", tmp_path / "a run")
+    args = ["tournament", "--player", "random", "optimal", "--game", "tictactoe"]
+    assert arena([*args, "--out", str(run_dir)]) == 2
+    assert f"--resume '{run_dir}'," in capsys.readouterr().err
+    assert arena([*args, "--pairs", "1", "--out", str(tmp_path / "my run"), "--detach"]) == 0
+    assert f"touch '{tmp_path / 'my run'}/stop'" in capsys.readouterr().err
+    while read_record(tmp_path / "my run").alive:
+        time.sleep(0.02)

@@ -27,6 +27,7 @@ from arena.runs.record import read_record
 from arena.runs.trainings import MODELS, create_training, name_checks
 from arena.tui.collect.apis import find_apis
 from arena.tui.collect.fields import Field, Group, Key
+from arena.tui.collect.stamp import Stamp, stamp_of
 from arena.tui.format import count
 
 DIRECTORY: Key = ("directory",)
@@ -286,13 +287,13 @@ class PastRuns:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._known: dict[Path, tuple[tuple[int, ...], PastRun | None]] = {}
+        self._known: dict[Path, tuple[Stamp, PastRun | None]] = {}
 
     def read(self) -> tuple[PastRun, ...]:
         """Newest first. Raises ArenaError where the root cannot be read; a run that cannot be is left out."""
         found = []
         for path in run_dirs(self.root)[::-1][:_NEWEST]:
-            stamp = tuple(_changed_at(path / name) for name in (DB_NAME, f"{DB_NAME}-wal", CONFIG_JSON))
+            stamp = stamp_of(path, (DB_NAME, f"{DB_NAME}-wal", CONFIG_JSON))
             if path not in self._known or self._known[path][0] != stamp:
                 self._known[path] = (stamp, _past_run(path))
             if (run := self._known[path][1]) is not None:
@@ -341,12 +342,6 @@ def _traits(config: Mapping[str, Any]) -> PastRun:
 
 def _seconds(reader: RunReader, name: str) -> list[float]:
     return [row.value for row in reader.recent_metrics(name, _STEPS) if row.value is not None]
-
-
-def _changed_at(path: Path) -> int:
-    with suppress(OSError):
-        return path.stat().st_mtime_ns
-    return 0
 
 
 def dry_run_command(toml: Path) -> list[str]:

@@ -18,6 +18,7 @@ from arena.runs.reader import NoRows, RunReader
 from arena.runs.record import TERMINAL, Status, read_record, run_status
 from arena.runs.rows import EventRow, MetricRow
 from arena.runs.speed import SpeedReader
+from arena.tui.collect.stamp import Stamp, stamp_of
 
 STOPPING, UNREADABLE = "stopping", "unreadable"
 """States beyond `Status`: asked to end, and not to be read."""
@@ -26,8 +27,6 @@ _RECENT = 20
 """Steps or matches that the pace is taken from."""
 _SCORES = 20_000
 _LOWER_IS_BETTER = ("exploitability", "blunder_rate", "value_loss")
-
-Stamp = tuple[tuple[int, int] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +101,9 @@ class RunRow:
     def took(self, now: float) -> float | None:
         """Seconds from its first start to its end, or to `now` while it runs; None where the clock went back."""
         end = now if self.running else self.ended_at
-        known = self.started_at is not None and end is not None and end >= self.started_at
-        return end - self.started_at if known else None
+        if self.started_at is None or end is None or end < self.started_at:
+            return None
+        return end - self.started_at
 
     @property
     def seconds_left(self) -> float | None:
@@ -155,7 +155,7 @@ class RunScanner:
         return RunScan(tuple(rows))
 
     def _row(self, path: Path) -> RunRow:
-        stamp = _stamp(path)
+        stamp = stamp_of(path, _STAMPED)
         known = self._known.get(path)
         if known is not None and known[0] == stamp and not known[1].running:
             return known[1]
@@ -321,20 +321,6 @@ def _standings(result: Mapping[str, Any]) -> tuple[Standing, ...]:
             if not row.get("game"):
                 found.append(Standing(str(row["player"]), float(row["rating"]), row.get("low"), row.get("high")))
     return tuple(sorted(found, key=lambda standing: -standing.rating))
-
-
-def _stamp(path: Path) -> Stamp:
-    """Changes whenever one of the run's files does."""
-    found: list[tuple[int, int] | None] = []
-    for name in _STAMPED:
-        try:
-            stat = (path / name).stat()
-        except OSError:
-            found.append(None)
-        else:
-            # A reader may leave an empty log of SQLite's behind: it says nothing.
-            found.append((stat.st_mtime_ns, stat.st_size) if stat.st_size else None)
-    return tuple(found)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from arena.tui.collect import charts
 from arena.tui.collect.evaluation import Evaluation, ResultsReader
 from arena.tui.collect.runs import RunRow, read_row
 from arena.tui.collect.spending import NOTHING, Spending, read_spending
+from arena.tui.collect.stamp import Stamp, stamp_of
 from arena.tui.collect.table_kinds import API, HEAD_TO_HEAD, KINDS, OOD
 from arena.tui.collect.table_lines import (
     EVALUATED,
@@ -43,8 +44,6 @@ _RECENT = 500
 _MOST_NAMES = 300
 """More players keep their whole names: which short ones stay distinct takes the square of their number."""
 _FILES = (RECORD, CONFIG_JSON, RESULT_JSON, DB_NAME, f"{DB_NAME}-wal")
-
-Stamp = tuple[tuple[int, int] | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ class TablesReader:
         return self._tables
 
     def _find(self, path: Path, before: _Found | None) -> _Found:
-        stamp = _stamp(path)
+        stamp = stamp_of(path, _FILES)
         if before is not None and before.settled and before.stamp == stamp:
             return before
         try:
@@ -194,16 +193,3 @@ def _names(lines: Iterable[Line]) -> dict[str, str]:
     players = [text for text in texts if ":" in text]
     names = charts.short_names(games) | MEASURES
     return names | (short_names(players) if len(players) <= _MOST_NAMES else {})
-
-
-def _stamp(path: Path) -> Stamp:
-    """Changes whenever one of the run's files does."""
-    found: list[tuple[int, int] | None] = []
-    for name in _FILES:
-        try:
-            stat = (path / name).stat()
-        except OSError:
-            found.append(None)
-        else:
-            found.append((stat.st_mtime_ns, stat.st_size) if stat.st_size else None)
-    return tuple(found)
