@@ -11,6 +11,9 @@ from arena.core.keys import match_key
 from arena.core.opening import Openings, position_after
 from arena.core.registry import GameSpec
 
+Unit = tuple[str, str, str, int, int]
+"""Of a match: game, a, b, pair, leg."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedMatch:
@@ -39,7 +42,7 @@ class PlannedMatch:
         return (self.a, self.b) if self.leg == 0 else (self.b, self.a)
 
     @property
-    def unit(self) -> tuple[str, str, str, int, int]:
+    def unit(self) -> Unit:
         """The key under which a run stores the match at most once."""
         return (self.game.name, self.a, self.b, self.pair, self.leg)
 

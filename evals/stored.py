@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from arena.config.tournament import PairsConfig
@@ -18,7 +18,7 @@ from arena.runs.record import read_record
 from evals import ground_truth
 from evals.progress import Progress, clock
 from evals.runner import Outcome, Room, run_matches
-from evals.schedule import PlannedMatch
+from evals.schedule import PlannedMatch, Unit
 
 _REASON_LENGTH = 400
 _POLL_SECONDS = 0.1
@@ -56,7 +56,7 @@ async def play_schedule(
             should_stop=lambda: job.should_stop() or enough(),
             on_void=partial(note_void, job),
             on_stopped=partial(tell_stopped, job),
-            room=room_of(players),
+            room=room_of(players, stored),
             on_quiet=partial(tell_quiet, job),
         )
     if enough():
@@ -69,11 +69,17 @@ async def play_schedule(
         )
 
 
-def room_of(players: Mapping[str, Player]) -> Room | None:
-    """Room within the limits of those that have a ledger, which all of them share."""
+def room_of(players: Mapping[str, Player], finished: Iterable[Unit]) -> Room | None:
+    """Room within the limits of those that have a ledger, which all of them share.
+
+    By what the run has spent so far, over its `finished` matches.
+    """
     ledgers: dict[str, Ledger] = {name: one.ledger for name, one in players.items() if hasattr(one, "ledger")}
     ledger = next(iter(ledgers.values()), None)
-    return None if ledger is None else Room(frozenset(ledgers), ledger.allows_match)
+    if ledger is None:
+        return None
+    allows, paid = ledger.allows_match, sum(a in ledgers or b in ledgers for _, a, b, _, _ in finished)
+    return Room(frozenset(ledgers), lambda in_flight, ended: allows(in_flight, paid + ended))
 
 
 def note_void(job: Job, planned: PlannedMatch, reason: str) -> None:

@@ -27,7 +27,7 @@ from arena.runs.reader import NoRows, RunReader
 from arena.runs.rows import MatchRow, TurnRow
 from arena.runs.store import RunStore
 from evals.runner import MatchList, Outcome, Recorder, run_matches
-from evals.schedule import PlannedMatch
+from evals.schedule import PlannedMatch, Unit
 from evals.stored import note_void, room_of, tell_quiet, tell_stopped, why_open
 from training.distributed import Ranks
 from training.spending import at_play
@@ -39,7 +39,6 @@ BEFORE = -1
 SLICE = 64
 """Matches that a rank plays between two looks at whether to stop, and two exchanges."""
 
-Unit = tuple[str, str, str, int, int]
 Keep = Callable[[MatchRow, int], bool]
 """Whether the turns of a seat of a match are learnt."""
 
@@ -103,7 +102,8 @@ def play_teachers(config: SftConfig, how: Play) -> bool:
             tell(0)
             if group.from_first(how.should_stop()):
                 return False
-            outcome = _play(some, players, how, spending is not None, tell)
+            held = stored | {match.unit for match in missing[:first]}
+            outcome = _play(some, players, held, how, spending is not None, tell)
             if spending is not None:
                 spending.exchange()
             if outcome.stopped:
@@ -124,6 +124,7 @@ def _tell(how: Play, done: int, planned: int, played: int, share: int = 0) -> No
 def _play(
     planned: Sequence[PlannedMatch],
     players: Mapping[str, Player],
+    held: set[Unit],
     how: Play,
     paid: bool,
     tell: Callable[[int, int], None],
@@ -137,7 +138,7 @@ def _play(
             players,
             recorder,
             retries=0,
-            room=room_of(players),
+            room=room_of(players, held),
             on_progress=tell,
             should_stop=how.should_stop if paid else None,
             on_void=None if job is None else partial(note_void, job),

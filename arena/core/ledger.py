@@ -111,20 +111,16 @@ class Ledger:
     def allows_match(self, in_flight: int, finished: int) -> bool:
         """Whether one more match beside those in flight is likely to end within the limits.
 
-        By what the matches took that have finished since the ledger began; before the first has, `FIRST` may be in
-        flight, so that a small budget is not spread over many matches of which none ends.
+        By what was spent for each match that has `finished`, those before the ledger began included; before the first
+        has, `FIRST` may be in flight, so that a small budget is not spread over many matches of which none ends.
         """
         if (self._max_cost is None and self._max_tokens is None) or not in_flight:
             return True
         if not finished:
             return in_flight < FIRST
-        gained = self.gained()
-        tokens = sum(account.tokens for account in gained) / finished
-        cost = sum(account.cost or 0.0 for account in gained) / finished
+        share = (in_flight + 1) / finished
         most_tokens, most_cost = self._most()
-        return self.tokens + (in_flight + 1) * tokens <= most_tokens and (
-            self.cost + (in_flight + 1) * cost <= most_cost
-        )
+        return self.tokens * (1 + share) <= most_tokens and self.cost * (1 + share) <= most_cost
 
     async def reserve_soon(self, player: str, model: str, prompt_tokens: int, completion_tokens: int) -> Reservation:
         """`reserve`, which waits while only requests in flight are in its way: most take less than they may."""

@@ -179,6 +179,7 @@ def test_a_match_begins_where_it_is_likely_to_end_within_this_ledgers_share() ->
         ledger.reserve("openai:a", "a", 0, 90).settle(Usage(0, 90))
         return ledger
 
-    assert [after_one_match(1).allows_match(count, 1) for count in (6, 7)] == [True, False]
-    assert [after_one_match(2).allows_match(count, 1) for count in (2, 3)] == [True, False]
-    assert after_one_match(4).allows_match(0, 1), "one may always be tried"
+    # With the match before the ledger began, two took 290 tokens; 710 are left of 1000, or 310 of the half.
+    assert [after_one_match(1).allows_match(count, 2) for count in (3, 4)] == [True, False]
+    assert [after_one_match(2).allows_match(count, 2) for count in (1, 2)] == [True, False]
+    assert after_one_match(4).allows_match(0, 2), "one may always be tried"

@@ -20,13 +20,15 @@ from arena.cli.app import main as cli
 from arena.config.play import PlayConfig
 from arena.config.tournament import MatchConfig, TournamentConfig
 from arena.core.errors import UsageError
-from arena.core.ledger import Account
+from arena.core.ledger import Account, Ledger
+from arena.core.registry import load_player
 from arena.runs.launch import create_run
 from arena.runs.paths import DB_NAME
 from arena.runs.reader import RunReader
 from arena.runs.store import RunStore
 from evals.__main__ import main
 from evals.spending import ledger_rows, read_accounts
+from evals.stored import room_of
 
 PRICES = '["vllm:m"]\nprompt = 1000\ncompletion = 5000\n'
 
@@ -221,6 +223,19 @@ def test_limits_of_a_configuration_are_checked() -> None:
         with_limits(config, {"max_tokens": -5})
 
 
+def test_what_a_match_takes_is_known_from_those_before_the_resume(server: FaultServer) -> None:
+    player = load_player(spec(server))
+    ledger = Ledger(max_tokens=1000)
+    ledger.begin([Account(player.name, "m", prompt_tokens=800)])
+    player.ledger = ledger  # type: ignore[attr-defined]
+    others = {"random": load_player("random"), "scripted": load_player("scripted")}
+    finished = [("tictactoe", player.name, "random", pair, 0) for pair in range(8)]
+    room = room_of({player.name: player, **others}, [*finished, ("tictactoe", "random", "scripted", 0, 0)])
+    assert room is not None
+    assert room.players == {player.name}
+    assert [room.allows(in_flight, 0) for in_flight in (1, 2)] == [True, False], "100 tokens each, 200 are left"
+
+
 def test_a_small_budget_ends_matches_instead_of_beginning_many(server: FaultServer, tmp_path: Path) -> None:
     config = TournamentConfig(players=[spec(server), "random"], games=["tictactoe"], pairs=40, concurrency=64)
     run_dir = create_run(config, "tournament", tmp_path / "free")
@@ -232,4 +247,6 @@ def test_a_small_budget_ends_matches_instead_of_beginning_many(server: FaultServ
     assert main([str(run_dir), "--json"]) == 1
     (row,) = ledger_rows(run_dir)
     assert row["prompt_tokens"] + row["completion_tokens"] <= 20 * a_match + 1
-    assert counted(run_dir) >= 14
+    assert (played := counted(run_dir)) >= 14
+    assert main([str(run_dir), "--json", f"--max-tokens={round(23 * a_match)}"]) == 1
+    assert counted(run_dir) > played
