@@ -15,6 +15,7 @@ from arena.core.sanitise import one_line
 from arena.runs.job import Job
 from arena.runs.reader import RunReader
 from arena.runs.record import read_record
+from arena.runs.stops import note_stop
 from evals import ground_truth
 from evals.progress import Progress, clock
 from evals.runner import Outcome, Room, run_matches
@@ -95,9 +96,7 @@ def tell_quiet(job: Job, names: Sequence[str], seconds: float) -> None:
 
 def tell_stopped(job: Job, player: str, reason: str) -> None:
     """Say that a player cannot go on, and why; viewers find it among the events."""
-    text = f"{player} is stopped, and its other matches stay open: {_bare(player, reason)}"
-    job.say(text)
-    job.store.add_event("warning", one_line(text, 500))
+    job.say(note_stop(job.store, player, _bare(player, reason)))
 
 
 def _bare(player: str, reason: str) -> str:

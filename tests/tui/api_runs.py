@@ -14,6 +14,7 @@ import tournament_runs
 
 from arena.core.ledger import Account
 from arena.runs.paths import CONFIG_JSON
+from arena.runs.stops import note_stop
 from arena.runs.store import RunStore
 
 GEMINI, MISTRAL = "gemini:gemini-2.5-flash?reasoning_effort=low", "mistral:magistral-small"
@@ -70,7 +71,7 @@ def spend(run_dir: Path, spends: Sequence[Account], stopped: str, why: str = REF
     with RunStore(run_dir) as store:
         store.set_spends(spends)
         if stopped:
-            store.add_event("warning", f"{stopped} is stopped, and its other matches stay open: {why}")
+            note_stop(store, stopped, why)
 
 
 def configure(run_dir: Path, **values: Any) -> None:

@@ -26,6 +26,7 @@ from arena.config.tournament import TournamentConfig
 from arena.core.ledger import Account
 from arena.runs.paths import CONFIG_JSON, RESULT_JSON
 from arena.runs.record import Status, read_record, run_status
+from arena.runs.stops import note_stop
 from arena.runs.store import RunStore
 from arena.tui.app import ArenaApp
 from arena.tui.collect.apis import find_apis
@@ -492,7 +493,7 @@ def test_ledger_line_fits(root: Path, width: int) -> None:
     run = api_runs.tournament(root / "t")
     with RunStore(run) as store:
         store.set_spends([hostile, *api_runs.SPENDS])
-        store.add_event("warning", f"{GEMINI} is stopped: {hostile_runs.HOSTILE}")
+        note_stop(store, GEMINI, hostile_runs.HOSTILE)
     assert ledger_line(read_spending(run), width).cell_length <= width
 
 
@@ -501,7 +502,7 @@ def test_hostile_names_and_reasons_do_nothing(root: Path) -> None:
     run = api_runs.tournament(root / "t")
     api_runs.spend(run, [Account(name, hostile_runs.HOSTILE, 3, 1, 4, 5, 6, 7.0), *api_runs.SPENDS], "")
     with RunStore(run) as store:
-        store.add_event("warning", f"{MISTRAL} is stopped: {why}")
+        note_stop(store, MISTRAL, why)
 
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
         await wait_for(pilot, lambda: len(app.screen.query_one("#accounts", Table).items) == 3)

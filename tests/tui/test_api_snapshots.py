@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from arena.core.ledger import Account
+from arena.runs.stops import note_stop
 from arena.runs.store import RunStore
 from arena.tui.app import ArenaApp
 from arena.tui.screens.ledger import LedgerScreen
@@ -81,7 +82,7 @@ def test_hostile_ledger(root: Path, snap_compare: SnapCompare, size: tuple[int, 
     name = f"gemini:{hostile_runs.HOSTILE}"
     with RunStore(run) as store:
         store.set_spends([Account(name, hostile_runs.HOSTILE, 10**9, 10**6, 10**12, 10**12, 10**12, 10.0**9)])
-        store.add_event("warning", f"{api_runs.GEMINI} is stopped: {hostile_runs.LINES}")
+        note_stop(store, api_runs.GEMINI, hostile_runs.LINES)
 
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
         app.open_tournament(run)

@@ -11,16 +11,13 @@ from typing import Any
 
 from arena.config.limits import limit_arguments
 from arena.core.ledger import Account
-from arena.core.sanitise import one_line
 from arena.runs.control import resume_run
 from arena.runs.paths import CONFIG_JSON
 from arena.runs.reader import NoRows, RunReader
 from arena.runs.record import Status, read_record, run_status
+from arena.runs.stops import stops
 from arena.tui.collect.apis import find_apis
 
-_EVENTS = 1000
-"""Events of the last attempt in which stopped players are looked for."""
-_STOPPED = " is stopped"
 _RESUMABLE = (Status.STOPPED, Status.FAILED, Status.DEAD)
 
 
@@ -71,25 +68,11 @@ def read_spending(run_dir: Path) -> Spending:
     config = _object(text)
     with suppress(NoRows), RunReader(run_dir) as reader:
         rows = reader.spends()
-        stops = _stops(reader) if rows else []
-        accounts = tuple(Spender(**asdict(row), stopped=_why(row.player, stops)) for row in rows)
+        why = stops(reader) if rows else {}
+        accounts = tuple(Spender(**asdict(row), stopped=why.get(row.player, "")) for row in rows)
         limits = _figure(config.get("max_cost")), _whole(config.get("max_tokens")), str(config.get("prices") or "")
         return Spending(accounts, *limits, run_status(run_dir, read_record(run_dir)) in _RESUMABLE)
     return NOTHING
-
-
-def _stops(reader: RunReader) -> list[str]:
-    """What the job said of stopped players since it began, or went on."""
-    started = reader.last_event(("started",))
-    events = reader.events(started.id if started is not None else 0, _EVENTS)
-    return [event.message for event in events if event.kind == "warning" and _STOPPED in event.message]
-
-
-def _why(player: str, stops: list[str]) -> str:
-    """The reason behind the colon of the last message about the player."""
-    head = f"{one_line(player)}{_STOPPED}"
-    told = next((text for text in reversed(stops) if text.startswith(head)), "")
-    return told.removeprefix(head).partition(": ")[2] or told
 
 
 def _object(text: str) -> dict[str, Any]:
