@@ -186,9 +186,11 @@ class ArenaApp(App[None]):
         """Play against a player given by its spec."""
         self._open("play", player=player, game=game)
 
-    def open_tournament(self, run_dir: Path | None = None, players: Sequence[str] = ()) -> None:
-        """A tournament's standings and matrix; without a run the form of a new one, with these players in it."""
-        self._open("tournament", run_dir=run_dir, players=tuple(players))
+    def open_tournament(
+        self, run_dir: Path | None = None, players: Sequence[str] = (), games: Sequence[str] = ()
+    ) -> None:
+        """A tournament's standings and matrix; without a run the form of a new one, with these players and games."""
+        self._open("tournament", run_dir=run_dir, players=tuple(players), games=tuple(games))
 
     def open_tables(self, run_dirs: Sequence[Path] = ()) -> None:
         """Tables over these runs, or over all."""

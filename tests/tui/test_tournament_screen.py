@@ -210,15 +210,18 @@ def test_u_makes_the_result_of_an_old_run(root: Path) -> None:
     show(root, run, steps)
 
 
-def test_n_opens_the_form_with_these_players(root: Path) -> None:
+def test_n_opens_the_form_with_these_players_and_games(root: Path) -> None:
+    games = ["kuhn_poker?hands=1&payoff=chips", "tictactoe"]
+
     async def steps(app: ArenaApp, pilot: Pilot[None]) -> None:
         await pilot.press("n")
-        await wait_for(pilot, lambda: app.screen.query(TournamentForm) and total(app))
-        assert app.screen.query_one(TournamentForm)._draft().players == ("random", "optimal")
+        await wait_for(pilot, lambda: app.screen.query(TournamentForm) and "matches" in total(app))
+        draft = app.screen.query_one(TournamentForm)._draft()
+        assert (draft.players, sorted(draft.games)) == (("random", "optimal"), games)
         await pilot.press("escape")
         assert app.screen.query(Matrix)
 
-    show(root, tournament_runs.played(root / "t", players=["random", "optimal"]), steps)
+    show(root, tournament_runs.played(root / "t", players=["random", "optimal"], games=games), steps)
 
 
 def test_line_of_the_standings_leads_to_the_matrix(root: Path) -> None:

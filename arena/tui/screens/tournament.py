@@ -47,13 +47,13 @@ class TournamentScreen(ArenaScreen):
         Binding("c", "copy", "copy", id="tournament.copy_matrix", tooltip="Copy the matrix as Markdown."),
         Binding("e", "export", "export", id="tournament.export", tooltip="Write Markdown, CSV, LaTeX or JSON."),
         Binding("b", "ledger", "ledger", id="tournament.ledger", tooltip="What API players spent, who was stopped."),
-        Binding("n", "new", "new", id="tournament.new", tooltip="The form of a new one, with these players."),
+        Binding("n", "new", "new", id="tournament.new", tooltip="The form of a new one, with these players and games."),
     ]
 
-    def __init__(self, run_dir: Path | None = None, players: Sequence[str] = ()) -> None:
+    def __init__(self, run_dir: Path | None = None, players: Sequence[str] = (), games: Sequence[str] = ()) -> None:
         super().__init__()
         self._run_dir = run_dir
-        self._players = tuple(players)
+        self._players, self._games = tuple(players), tuple(games)
         self._reader: ResultsReader | None = None
         self._shown: Evaluation | None = None
         self._wanted: str | None = None
@@ -66,7 +66,7 @@ class TournamentScreen(ArenaScreen):
         if self._run_dir is None:
             from arena.tui.widgets.tournament_form import TournamentForm
 
-            yield TournamentForm(self._players)
+            yield TournamentForm(self._players, self._games)
             return
         from arena.tui.widgets.tournament_view import TournamentView
 
@@ -190,7 +190,10 @@ class TournamentScreen(ArenaScreen):
         self.app.push_screen(LedgerScreen(self._chosen(), self._spending))
 
     def action_new(self) -> None:
-        self.arena.open_tournament(players=self._shown.plan.players if self._shown else ())
+        if self._shown is None:
+            self.arena.open_tournament()
+        else:
+            self.arena.open_tournament(players=self._shown.plan.players, games=self._shown.plan.games)
 
     def action_stop(self) -> None:
         from arena.runs.control import stop_run

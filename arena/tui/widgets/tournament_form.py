@@ -48,6 +48,12 @@ class Choices(Table[Option]):
     ]
 
 
+def _with_given(given: Iterable[str], choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    """The choices, before them those that were asked for and are not among them."""
+    listed = {choice.spec for choice in choices}
+    return (*(Choice(spec, "as given") for spec in given if spec not in listed), *choices)
+
+
 class TournamentForm(Container):
     """Says by `Started` where the run is that it started."""
 
@@ -76,12 +82,12 @@ class TournamentForm(Container):
             super().__init__()
             self.run_dir = run_dir
 
-    def __init__(self, players: Sequence[str] = ()) -> None:
+    def __init__(self, players: Sequence[str] = (), games: Sequence[str] = ()) -> None:
         super().__init__(id="form")
         self._players: dict[str, None] = dict.fromkeys(
             [*(players or ("ckpt:tiny",)), *(() if players[1:] else ("random",))]
         )
-        self._games: dict[str, None] = dict.fromkeys(default_games())
+        self._games: dict[str, None] = dict.fromkeys(games or default_games())
         self._offer: Offer | None = None
         self._checked = Checked()
         self._all_steps = False
@@ -118,9 +124,9 @@ class TournamentForm(Container):
             return
         if offer.problem:
             cast("ArenaApp", self.app).say(offer.problem, "error")
-        listed = {choice.spec for choice in offer.players}
-        given = [Choice(spec, "as given") for spec in self._players if spec not in listed]
-        self._offer = replace(offer, players=(*given, *offer.players))
+        self._offer = replace(
+            offer, players=_with_given(self._players, offer.players), games=_with_given(self._games, offer.games)
+        )
         if offer.syntax:
             self.query_one("#games-pane").border_subtitle = join("also ", line(" ".join(offer.syntax)))
         self._draw()
