@@ -202,8 +202,9 @@ def cursor_line(screen: pyte.Screen) -> object:
 
 
 def plot_cursor(screen: pyte.Screen) -> object:
-    """The columns of the line that goes through all plots."""
-    return tuple(x for x in range(screen.columns) if screen.buffer[8][x].data == "│")
+    """The columns of the line that goes through all plots, and its step: two may share a column."""
+    columns = tuple(x for x in range(screen.columns) if screen.buffer[8][x].data == "│")
+    return columns, re.findall(r"─(\d+)─", text_of(screen))
 
 
 def found(pattern: str) -> Sign:
