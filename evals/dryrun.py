@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from arena.config.base import validate
 from arena.config.checks import check_games, check_players
 from arena.config.prices import check_prices, is_api, read_prices
-from arena.config.tournament import OodConfig, PairsConfig, TournamentConfig
+from arena.config.tournament import PairsConfig, TournamentConfig
 from arena.core.errors import UsageError
 from arena.core.ledger import price_of
 from arena.core.program import run_program
@@ -101,8 +101,7 @@ def planned_matches(suite: ModuleType, config: PairsConfig) -> Planned:
 
 
 def _check(config: PairsConfig, games: Sequence[GameSpec]) -> None:
-    names = config.entrants if isinstance(config, OodConfig) else config.players
-    check_players([name for name in names if not is_api(name)], games, online=False)
+    check_players([name for name in config.entrants if not is_api(name)], games, online=False)
     if isinstance(config, TournamentConfig) and config.drawn_openings is not None:
         for game in games:
             config.drawn_openings.check(game)

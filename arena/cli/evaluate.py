@@ -308,10 +308,9 @@ def _new_run(kind: str, data: Mapping[str, Any], out: Path | None) -> Path:
         "match": MatchConfig,
     }
     config = validate(models[kind], data, kind)
-    names = config.entrants if isinstance(config, OodConfig) else config.players
     games = check_games([config.game] if isinstance(config, MatchConfig) else config.games)
-    check_players(names, games)
-    check_prices(config.prices, config.max_cost, names)
+    check_players(config.entrants, games)
+    check_prices(config.prices, config.max_cost, config.entrants)
     if isinstance(config, TournamentConfig) and config.drawn_openings is not None:
         for game in games:
             config.drawn_openings.check(game)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import signal
 import sys
@@ -62,6 +61,7 @@ def play(
     """
     from arena.config.limits import limit_arguments
     from arena.runs.launch import become, job_command
+    from arena.runs.record import resume_command
 
     given = (game, against, seat, seed, retries, out)
     limits = {"max_cost": max_cost, "max_tokens": max_tokens, "prices": prices}
@@ -73,7 +73,7 @@ def play(
     else:
         run_dir = run_of_kind(resume, "play")
     if not _finished(run_dir) and not _attend(run_dir, limit_arguments(limits)):
-        say(f"stopped; what was played is stored. Go on: spiral-arena play --resume {shlex.quote(str(run_dir))}")
+        say(f"stopped; what was played is stored. Go on: {resume_command('play', run_dir)}")
         raise typer.Exit(1)
     say(f"stored in {run_dir}")
     become(job_command("evals", str(run_dir), "--show", *(["--json"] if as_json else [])))
@@ -157,7 +157,7 @@ def _stop(run_dir: Path) -> None:
 def _check_end(run_dir: Path) -> None:
     """Raise ArenaError unless the match was played to its end."""
     from arena.runs.reader import NoRows, RunReader
-    from arena.runs.record import TERMINAL, Status, read_record, run_status
+    from arena.runs.record import TERMINAL, Status, read_record, resume_command, run_status
 
     status, message = run_status(run_dir, read_record(run_dir)), ""
     if status is Status.FINISHED:
@@ -165,8 +165,7 @@ def _check_end(run_dir: Path) -> None:
     with suppress(NoRows), RunReader(run_dir) as reader:
         event = reader.last_event(TERMINAL)
         message = event.message if event is not None and status is Status.FAILED else ""
-    go_on = f"Go on with it: spiral-arena play --resume {shlex.quote(str(run_dir))}"
-    raise ArenaError(message or f"The match is {status}.", go_on)
+    raise ArenaError(message or f"The match is {status}.", f"Go on with it: {resume_command('play', run_dir)}")
 
 
 @contextmanager

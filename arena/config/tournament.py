@@ -55,6 +55,11 @@ class PairsConfig(LimitsConfig):
     concurrency: Annotated[int, Field(ge=1)] = 64
     """Matches in flight at once; changes the speed, never a result of a bot."""
 
+    @property
+    def entrants(self) -> list[str]:
+        """Everybody whose scores are shown."""
+        return self.players
+
 
 class OpeningsConfig(Config):
     """Begin every pair a few random legal actions into the game, where the game draws nothing and hides nothing."""
@@ -193,3 +198,8 @@ class MatchConfig(LimitsConfig):
     retries: Annotated[int, Field(ge=0)] = 1
     watch: bool = False
     """Whether the job prints the match on stderr while it is played."""
+
+    @property
+    def entrants(self) -> list[str]:
+        """Both players."""
+        return list(self.players)

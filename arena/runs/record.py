@@ -34,6 +34,11 @@ class Status(StrEnum):
     """Gone without a word (killed, power cut); can be resumed."""
 
 
+def resume_command(kind: str, run_dir: Path) -> str:
+    """What goes on with a run of this kind."""
+    return f"spiral-arena {kind} --resume {shlex.quote(str(run_dir))}"
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """The identity of a run and of the process that runs it, or last ran it."""
@@ -75,7 +80,7 @@ class RunRecord:
 
     def resume_command(self, run_dir: Path) -> str:
         """What goes on with the run."""
-        return f"spiral-arena {self.kind} --resume {shlex.quote(str(run_dir))}"
+        return resume_command(self.kind, run_dir)
 
     def write(self, run_dir: Path) -> None:
         write_atomic(run_dir / RECORD, json.dumps(asdict(self), indent=2) + "\n")

@@ -93,18 +93,17 @@ def _tell(text: str, end: str = "\n") -> None:
 def build_result(run_dir: Path) -> dict[str, Any]:
     """The match's JSON: players and returns by seat, and every reply. Raises ArenaError where it is not played."""
     config = read_json(MatchConfig, run_dir / CONFIG_JSON)
-    return stored_match(run_dir, config.seed) | {"watched": config.watch}
-
-
-def stored_match(run_dir: Path, seed: int) -> dict[str, Any]:
-    """What is stored of a run's one match. Raises ArenaError where it is not played to its end."""
     with RunReader(run_dir) as reader:
-        matches = reader.all_matches()
-        if not matches:
-            hint = f"Go on with it: {read_record(run_dir).resume_command(run_dir)}"
-            raise ArenaError(f"{run_dir} holds no finished match.", hint)
-        (match,) = matches
-        turns = [asdict(turn) for turn in reader.turns(match.id)]
+        found = stored_match(reader, run_dir, config.seed)
+    return found | {"watched": config.watch}
+
+
+def stored_match(reader: RunReader, run_dir: Path, seed: int) -> dict[str, Any]:
+    """What is stored of a run's one match. Raises ArenaError where it is not played to its end."""
+    matches = reader.all_matches()
+    if not matches:
+        raise unfinished(run_dir)
+    (match,) = matches
     return {
         "schema": 1,
         "seed": seed,
@@ -113,8 +112,14 @@ def stored_match(run_dir: Path, seed: int) -> dict[str, Any]:
         "returns": [match.return_a, match.return_b],
         "forfeit": {"a": 0, "b": 1}.get(match.forfeit),
         "board": match.board,
-        "turns": turns,
+        "turns": [asdict(turn) for turn in reader.turns(match.id)],
     }
+
+
+def unfinished(run_dir: Path) -> ArenaError:
+    """A match that is not played to its end has no result."""
+    hint = f"Go on with it: {read_record(run_dir).resume_command(run_dir)}"
+    return ArenaError(f"{run_dir} holds no finished match.", hint)
 
 
 def render(result: dict[str, Any]) -> RenderableType:

@@ -47,12 +47,13 @@ def build_result(run_dir: Path) -> dict[str, Any]:
     Raises ArenaError where it is not played to its end.
     """
     config = read_json(PlayConfig, run_dir / CONFIG_JSON)
-    found = transcripts.stored_match(run_dir, config.seed) | {"watched": True}
     with RunReader(run_dir) as reader:
+        found = transcripts.stored_match(reader, run_dir, config.seed)
         ask, resigned = reader.ask(), reader.last_event((RESIGN,))
-    found["undos"] = ask.undos if ask is not None else 0
-    found["resigned"] = json.loads(resigned.detail)["seat"] if resigned else None
-    return found
+    if ask is None:
+        raise transcripts.unfinished(run_dir)
+    seat = json.loads(resigned.detail)["seat"] if resigned else None
+    return found | {"watched": True, "undos": ask.undos, "resigned": seat}
 
 
 def render(result: dict[str, Any]) -> RenderableType:

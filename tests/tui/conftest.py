@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from textual.pilot import Pilot
 from arena.tui.app import ArenaApp
 from arena.tui.screens.base import ArenaScreen
 from arena.tui.settings import Settings
+
+Steps = Callable[[ArenaApp, Pilot[None]], Awaitable[None]]
+SnapCompare = Callable[..., bool]
 
 
 async def wait_for(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 20.0) -> None:
@@ -69,3 +73,30 @@ def all_runs(root: Path) -> Path:
 def make_app(root: Path, settings: Settings | None = None) -> ArenaApp:
     """The app as the tests want it: without motion, its clocks standing still."""
     return ArenaApp(root, settings, motion=False, clock=lambda: run_dirs.NOW, ticks=lambda: 0.0)
+
+
+def use(root: Path, steps: Steps, opened: Callable[[ArenaApp], None], size: tuple[int, int] = (120, 36)) -> None:
+    """Run the app, open something in it, and do the steps."""
+
+    async def go() -> None:
+        app = make_app(root)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            opened(app)
+            await pilot.pause()
+            await steps(app, pilot)
+
+    asyncio.run(go())
+
+
+def compare(snap_compare: SnapCompare, root: Path, size: tuple[int, int], steps: Steps) -> bool:
+    """Whether the picture after the steps is the stored one."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, ArenaApp)
+        await pilot.pause()
+        await steps(app, pilot)
+        await pilot.pause()
+
+    return snap_compare(make_app(root), terminal_size=size, run_before=before)

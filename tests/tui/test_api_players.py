@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import match_runs
 import pytest
 import tournament_runs
 from api_runs import GEMINI, MISTRAL, REFUSED
-from conftest import make_app, wait_for
+from conftest import make_app, use, wait_for
 from servers.fault_server import FaultServer
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
@@ -46,7 +45,6 @@ from arena.tui.widgets.table import Table
 from arena.tui.widgets.thoughts import Thoughts
 from arena.tui.widgets.tournament_form import TournamentForm
 
-Steps = Callable[[ArenaApp, Pilot[None]], Awaitable[None]]
 KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY", "OPENROUTER_API_KEY", "VLLM_API_KEY")
 SECRET = "very-secret-value"
 DRAFT = Draft(players=("ckpt:tiny", GEMINI), games=("tictactoe",), pairs="10")
@@ -58,18 +56,6 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in KEYS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GEMINI_API_KEY", SECRET)
-
-
-def use(root: Path, steps: Steps, opened: Callable[[ArenaApp], None], size: tuple[int, int] = (120, 36)) -> None:
-    async def go() -> None:
-        app = make_app(root)
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            opened(app)
-            await pilot.pause()
-            await steps(app, pilot)
-
-    asyncio.run(go())
 
 
 def static(app: ArenaApp, name: str) -> str:

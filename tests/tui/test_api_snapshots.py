@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import api_runs
 import hostile_runs
 import pytest
-from conftest import make_app, wait_for
+from conftest import SnapCompare, compare, wait_for
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -22,8 +21,6 @@ from arena.tui.widgets.ledger import LedgerLine
 from arena.tui.widgets.limit_fields import LimitFields
 from arena.tui.widgets.table import Table
 
-SnapCompare = Callable[..., bool]
-Steps = Callable[[ArenaApp, Pilot[None]], Awaitable[None]]
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
 
 
@@ -32,17 +29,6 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "MISTRAL_API_KEY", "OPENROUTER_API_KEY", "VLLM_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GEMINI_API_KEY", "a-key")
-
-
-def compare(snap_compare: SnapCompare, root: Path, size: tuple[int, int], steps: Steps) -> bool:
-    async def before(pilot: Pilot[None]) -> None:
-        app = pilot.app
-        assert isinstance(app, ArenaApp)
-        await pilot.pause()
-        await steps(app, pilot)
-        await pilot.pause()
-
-    return snap_compare(make_app(root), terminal_size=size, run_before=before)
 
 
 def filled(app: ArenaApp) -> bool:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import tournament_runs
-from conftest import make_app, wait_for
+from conftest import Steps, use, wait_for
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -35,23 +34,10 @@ from arena.tui.widgets.sprt_words import gauge, sprt_facts
 from arena.tui.widgets.standings import packed
 from arena.tui.widgets.tournament_form import TournamentForm
 
-Steps = Callable[[ArenaApp, Pilot[None]], Awaitable[None]]
 TTT, API = "tictactoe", "vllm:m@http://127.0.0.1:9/v1"
 DRAFT = Draft(players=("random", "ckpt:tiny"), games=(TTT,))
 TEST = SprtConfig(elo0=0, elo1=30)
 OPEN = Sprt(0, 30, 0.05, 0.05, "open", 40, 1.25, -2.94, 2.94)
-
-
-def use(root: Path, steps: Steps, opened: Callable[[ArenaApp], None], size: tuple[int, int] = (120, 40)) -> None:
-    async def go() -> None:
-        app = make_app(root)
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            opened(app)
-            await pilot.pause()
-            await steps(app, pilot)
-
-    asyncio.run(go())
 
 
 def show_form(root: Path, steps: Steps, players: Sequence[str] = ("random", "ckpt:tiny"), games: str = TTT) -> None:
@@ -63,7 +49,7 @@ def show_form(root: Path, steps: Steps, players: Sequence[str] = ("random", "ckp
         await wait_for(pilot, lambda: form(app)._checked.data.get("games") == games.split())
         await steps(app, pilot)
 
-    use(root, ready, lambda app: app.open_tournament(players=players))
+    use(root, ready, lambda app: app.open_tournament(players=players), (120, 40))
 
 
 def form(app: ArenaApp) -> TournamentForm:
@@ -321,7 +307,7 @@ def test_before_the_first_result_the_hypotheses_and_openings_are_said(root: Path
         assert "LLR" not in static(app, "notice")
         assert "of at most 80 matches" in static(app, "progress")
 
-    use(root, steps, lambda app: app.open_tournament(run))
+    use(root, steps, lambda app: app.open_tournament(run), (120, 40))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])

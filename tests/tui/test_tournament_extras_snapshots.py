@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import tournament_runs
-from conftest import make_app, wait_for
+from conftest import SnapCompare, Steps, compare, wait_for
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -16,8 +16,6 @@ from arena.tui.app import ArenaApp
 from arena.tui.widgets.form_fields import ChoiceField
 from arena.tui.widgets.tournament_form import TournamentForm
 
-SnapCompare = Callable[..., bool]
-Steps = Callable[[ArenaApp, Pilot[None]], Awaitable[None]]
 SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"])
 API = "vllm:m@http://127.0.0.1:9/v1"
 
@@ -27,17 +25,6 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key of the user's: what the form offers says which are there."""
     for name in ("OPENAI", "GEMINI", "MISTRAL", "OPENROUTER", "VLLM"):
         monkeypatch.delenv(f"{name}_API_KEY", raising=False)
-
-
-def compare(snap_compare: SnapCompare, root: Path, size: tuple[int, int], steps: Steps) -> bool:
-    async def before(pilot: Pilot[None]) -> None:
-        app = pilot.app
-        assert isinstance(app, ArenaApp)
-        await pilot.pause()
-        await steps(app, pilot)
-        await pilot.pause()
-
-    return snap_compare(make_app(root), terminal_size=size, run_before=before)
 
 
 def static(app: ArenaApp, name: str) -> str:
